@@ -1,5 +1,8 @@
 //! Triangles in the world: LPS millimetres, counter-clockwise seen from outside.
 
+pub mod bvh;
+pub mod check;
+
 use crate::space::{DVec3, Rigid};
 
 /// An indexed triangle mesh. Vertices are LPS mm; normals point outwards on a well-oriented closed mesh.

@@ -1,0 +1,5 @@
+//! Pure geometry on grids and meshes: what is inside, where the surface runs, how shapes fit.
+//!
+//! Nothing here reads or writes files; every function gives the same bytes for any number of threads.
+
+pub mod surface;
