@@ -1,0 +1,107 @@
+//! The medical engineer: a clean surface of the true bone, and of the missing piece, in a frame of their own.
+
+use rayon::prelude::*;
+
+use super::scene::Scene;
+use crate::{
+    fault::{Fault, Result},
+    geometry::surface::{Border, isosurface},
+    mesh::Mesh,
+    numeric::Stream,
+    space::{DMat3, DQuat, DVec3, Grid, Rigid},
+    volume::Volume,
+};
+
+/// Samples along the edge of a block that is filled at once when no surface is near.
+const BLOCK: usize = 4;
+/// Share of a first-order distance that is trusted as a lower bound of the true distance.
+const TRUST: f64 = 0.6;
+
+/// Returns the surface of the bone within the scan's field, in the scan's world. Where the scan ends the bone is capped.
+///
+/// # Errors
+/// Usage when the field holds no bone.
+pub(super) fn gold(scene: &Scene, ct: &Grid, gold_mm: f64) -> Result<Mesh> {
+    let (low, high) = field_mm(ct);
+    let inside = |p: DVec3| scene.bone_mm(p).max((low - p).max_element()).max((p - high).max_element());
+    let mesh = surface(low - DVec3::splat(gold_mm), high + DVec3::splat(gold_mm), gold_mm, &inside)?;
+    if mesh.triangles.is_empty() {
+        let reason = format!("the field of {:.0} mm holds no bone", (high - low).min_element());
+        return Err(Fault::usage(reason).hint("choose a larger `size` or `spacing_mm`"));
+    }
+    Ok(mesh)
+}
+
+/// Returns the surface of the missing bone, in the scan's world.
+///
+/// # Errors
+/// Usage when `gold_mm` is too coarse to see it.
+pub(super) fn missing(scene: &Scene, gold_mm: f64) -> Result<Mesh> {
+    let centre = scene.world_from_head.apply(scene.hole.centre_mm);
+    // The prism's long half axis, and how far its far corner lies below the middle of the outer table.
+    let reach = DVec3::splat(scene.hole.half_mm[0] * std::f64::consts::SQRT_2 + 20.0);
+    let mesh = surface(centre - reach, centre + reach, gold_mm, &|p| scene.missing_mm(p))?;
+    if mesh.triangles.is_empty() {
+        return Err(Fault::usage("the missing bone falls between the samples").hint("choose a smaller `gold_mm`"));
+    }
+    Ok(mesh)
+}
+
+/// Draws the engineer's frame: any rotation about the head's middle, then up to 200 mm of translation. World from gold.
+pub(super) fn draw_frame(middle_mm: DVec3, stream: &mut Stream) -> Rigid {
+    let mut normal = || stream.normal();
+    // Four normal numbers, normalized, are a uniformly random rotation.
+    let quaternion = DQuat::from_xyzw(normal(), normal(), normal(), normal());
+    let heading = DVec3::new(normal(), normal(), normal()).normalize_or(DVec3::X);
+    let rotation =
+        if quaternion.length_squared() > 0.0 { DMat3::from_quat(quaternion.normalize()) } else { DMat3::IDENTITY };
+    let shift = heading * stream.between(0.0, 200.0);
+    Rigid { rotation, translation_mm: middle_mm - rotation * middle_mm + shift }.inverse()
+}
+
+/// Returns the lowest and highest corner of the space that the voxels fill; the grid is axis-aligned.
+fn field_mm(grid: &Grid) -> (DVec3, DVec3) {
+    let half = 0.5 * grid.spacing_mm;
+    let [nx, ny, nz] = grid.size;
+    (grid.origin_mm - half, grid.world(nx - 1, ny - 1, nz - 1) + half)
+}
+
+/// Returns the surface of a distance function (negative inside) in a box.
+fn surface(low: DVec3, high: DVec3, step_mm: f64, distance: &(dyn Fn(DVec3) -> f64 + Sync)) -> Result<Mesh> {
+    let size = ((high - low) / step_mm).ceil().to_array().map(|n| n as usize + 1);
+    let grid = Grid::new(size, low, DVec3::splat(step_mm), DMat3::IDENTITY)?;
+    Ok(isosurface(&sample(grid, distance), 0.0, Border::Cap))
+}
+
+/// Returns minus the distance at every sample: positive inside. Blocks far from the surface get one value.
+fn sample(grid: Grid, distance: &(dyn Fn(DVec3) -> f64 + Sync)) -> Volume<f32> {
+    let [nx, ny, nz] = grid.size;
+    let far = 0.5 * BLOCK as f64 * grid.spacing_mm.length();
+    let slabs: Vec<Vec<f32>> = (0..nz.div_ceil(BLOCK))
+        .into_par_iter()
+        .map(|slab| {
+            let z0 = slab * BLOCK;
+            let depth = BLOCK.min(nz - z0);
+            let mut values = vec![0.0_f32; nx * ny * depth];
+            for y0 in (0..ny).step_by(BLOCK) {
+                for x0 in (0..nx).step_by(BLOCK) {
+                    let middle = distance(grid.world(x0, y0, z0) + 0.5 * (BLOCK - 1) as f64 * grid.spacing_mm);
+                    for z in 0..depth {
+                        for y in y0..(y0 + BLOCK).min(ny) {
+                            for x in x0..(x0 + BLOCK).min(nx) {
+                                let away = if middle.abs() * TRUST > far {
+                                    middle
+                                } else {
+                                    distance(grid.world(x, y, z0 + z))
+                                };
+                                values[x + nx * (y + ny * z)] = -away as f32;
+                            }
+                        }
+                    }
+                }
+            }
+            values
+        })
+        .collect();
+    Volume { grid, data: slabs.concat() }
+}

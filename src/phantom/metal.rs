@@ -1,0 +1,107 @@
+//! Metal in the head: fillings, plates at the rim of the hole, staples in the scalp, a clip on an artery.
+
+use super::{
+    defect::{Craniotomy, outer_normal, outer_point},
+    shape::tube,
+    skull::Skull,
+};
+use crate::{numeric::Stream, space::DVec3};
+
+/// Metal before the scanner clips it, HU.
+pub(super) const METAL_HU: f64 = 8000.0;
+
+/// One piece of metal: a wire or a ball.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Piece {
+    /// Ends of the axis, in the head's frame, mm.
+    pub(super) ends_mm: [DVec3; 2],
+    /// Radius, mm.
+    pub(super) radius_mm: f64,
+    /// How strongly it streaks: 1 for a large filling.
+    pub(super) streak: f64,
+}
+
+/// All metal of a head.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Metal {
+    pub(super) pieces: Vec<Piece>,
+    /// A ball around all pieces: middle and radius, mm.
+    bound_mm: (DVec3, f64),
+}
+
+impl Metal {
+    /// Draws the metal of a head.
+    pub(super) fn draw(skull: &Skull, hole: &Craniotomy, stream: &mut Stream) -> Self {
+        let mut pieces = fillings(skull, stream);
+        pieces.extend(plates(skull, hole, stream));
+        pieces.extend(staples(skull, hole, stream));
+        if stream.unit() < 0.2 {
+            let side = if stream.unit() < 0.5 { -1.0 } else { 1.0 };
+            let from = DVec3::new(side * stream.between(6.0, 28.0), -14.0, stream.between(-26.0, -14.0));
+            let to = from + DVec3::new(side * 3.0, -4.0, stream.between(3.0, 6.0));
+            pieces.push(Piece { ends_mm: [from, to], radius_mm: 1.0, streak: 0.8 });
+        }
+        let middle = pieces.iter().map(|piece| piece.ends_mm[0]).sum::<DVec3>() / pieces.len().max(1) as f64;
+        let reach = |piece: &Piece| piece.ends_mm.map(|end| end.distance(middle) + piece.radius_mm);
+        let radius = pieces.iter().flat_map(reach).fold(0.0, f64::max);
+        Self { pieces, bound_mm: (middle, radius) }
+    }
+
+    /// Returns the distance to the nearest piece, mm, negative inside; a lower bound far away, infinite without metal.
+    pub(super) fn distance_mm(&self, p: DVec3) -> f64 {
+        let away = p.distance(self.bound_mm.0) - self.bound_mm.1;
+        if self.pieces.is_empty() || away > 6.0 {
+            return if self.pieces.is_empty() { f64::INFINITY } else { away };
+        }
+        let distance = |piece: &Piece| tube(p, piece.ends_mm[0], piece.ends_mm[1], [piece.radius_mm; 2]);
+        self.pieces.iter().map(distance).fold(f64::INFINITY, f64::min)
+    }
+}
+
+fn fillings(skull: &Skull, stream: &mut Stream) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for &tooth in skull.tooth_positions() {
+        // Back teeth are filled more often than front teeth; crowns face each other between the jaws.
+        let likely = if tooth.y > -75.0 { 0.18 } else { 0.04 };
+        let (drawn, radius_mm) = (stream.unit(), stream.between(1.5, 2.6));
+        if drawn < likely {
+            let crown = tooth + DVec3::Z * if tooth.z > -96.0 { -6.0 } else { 6.0 };
+            let end = skull.head_from_face(crown);
+            pieces.push(Piece { ends_mm: [end, end + DVec3::Z], radius_mm, streak: radius_mm / 2.6 });
+        }
+    }
+    pieces
+}
+
+/// Straight plates across the rim, left from an earlier fixation.
+fn plates(skull: &Skull, hole: &Craniotomy, stream: &mut Stream) -> Vec<Piece> {
+    let count = stream.below(4);
+    (0..count)
+        .map(|_| {
+            let (x, y) = (stream.between(-1.0, 1.0), stream.between(-1.0, 1.0));
+            let rim = DVec3::new(x, y, 0.0).normalize_or(DVec3::X);
+            let half_mm = stream.between(5.0, 8.0) / hole.half_mm[0];
+            let end = |reach: f64| {
+                let p = hole.rim(skull, rim.x * reach, rim.y * reach);
+                p + outer_normal(skull, p) * 0.7
+            };
+            Piece { ends_mm: [end(1.0 + 0.3 * half_mm), end(1.0 + 1.7 * half_mm)], radius_mm: 0.7, streak: 0.25 }
+        })
+        .collect()
+}
+
+/// Staples on the skin along the incision, in half of the heads.
+fn staples(skull: &Skull, hole: &Craniotomy, stream: &mut Stream) -> Vec<Piece> {
+    let count = (stream.below(24) as usize).saturating_sub(10);
+    let start = stream.between(-1.0, 1.0);
+    (0..count)
+        .map(|i| {
+            let along = start + 0.16 * i as f64;
+            let angle = DVec3::new(1.0 - along * along, 2.0 * along, 0.0) / (1.0 + along * along);
+            let p = hole.rim(skull, angle.x * 1.15, angle.y * 1.15);
+            let p = outer_point(skull, p.normalize_or(DVec3::Z));
+            let on_skin = p + outer_normal(skull, p) * skull.anatomy.scalp_mm;
+            Piece { ends_mm: [on_skin, on_skin + DVec3::X], radius_mm: 0.5, streak: 0.08 }
+        })
+        .collect()
+}

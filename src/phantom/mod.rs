@@ -1,0 +1,160 @@
+//! A simulated head with a hole in its skull: the scan, the engineer's model, and the truth about both.
+//!
+//! ```text
+//! anatomy ─▶ skull ─┐
+//!            defect ├─▶ scene ─▶ scanner  ─▶ CT           (the world of the scan)
+//!            metal ─┘      └───▶ engineer ─▶ gold, defect (a frame of their own)
+//! ```
+//! Real operated patients cannot be shipped; these stand in for them. The vault is as thin as a real one, and what makes
+//! real scans hard for a threshold is there: partial volume in thick slices, spongy bone as dull as contrast medium,
+//! scanners that disagree about HU, noise, and metal. Not a physical simulation: the scanner draws its artefacts.
+
+mod anatomy;
+mod blur;
+mod defect;
+mod engineer;
+mod metal;
+mod params;
+mod preview;
+mod sampling;
+mod scanner;
+mod scene;
+mod shape;
+mod skull;
+mod streak;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use anatomy::Anatomy;
+pub use defect::Site;
+pub use params::{PhantomParams, Preset};
+pub use preview::{Montage, preview};
+pub use scanner::Scanner;
+
+use crate::{
+    fault::Result,
+    mesh::Mesh,
+    numeric::{Seed, Stream},
+    space::{DMat3, DVec3, Grid, Rigid},
+    volume::Volume,
+};
+use defect::Craniotomy;
+use metal::Metal;
+use scene::Scene;
+use skull::Skull;
+
+/// One simulated case.
+#[derive(Clone, Debug)]
+pub struct Phantom {
+    /// The scan, HU, on an axis-aligned grid.
+    pub ct: Volume<i16>,
+    /// The engineer's model: closed surface of the true bone, in a frame of its own; capped where the scan ends.
+    pub gold: Mesh,
+    /// The missing bone as a closed solid, in the gold's frame.
+    pub defect: Mesh,
+    /// True bone at the voxel centres of the scan.
+    pub label: Volume<u8>,
+    /// Brings the gold and the defect into the scan's world.
+    pub ct_from_gold: Rigid,
+    /// What was simulated.
+    pub truth: Truth,
+}
+
+/// What was simulated, for tests and for people; no stage reads it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Truth {
+    /// Mesh (in its own frame) to CT, LPS mm: 4 x 4, row-major.
+    pub ct_from_gold: [[f64; 4]; 4],
+    /// Where the head lies: skull's frame to CT, LPS mm; 4 x 4, row-major.
+    pub ct_from_head: [[f64; 4]; 4],
+    /// The hole.
+    pub defect: DefectTruth,
+    /// Pieces of metal in the scan's field or below it.
+    pub metal_pieces: usize,
+    /// The head.
+    pub anatomy: Anatomy,
+    /// The scanner.
+    pub scanner: Scanner,
+}
+
+/// The hole in the vault.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DefectTruth {
+    /// Where on the vault.
+    pub site: Site,
+    /// On the left of the patient, or on the right.
+    pub left: bool,
+    /// Middle of the hole on the outer table, in the scan's world, LPS mm.
+    pub centre_mm: [f64; 3],
+    /// Length and width of the hole at the outer table, mm.
+    pub extent_mm: [f64; 2],
+    /// Volume of the missing bone, mm³.
+    pub volume_mm3: f64,
+}
+
+/// Returns the case of a seed: the same bytes for any number of threads.
+///
+/// # Errors
+/// Usage when the chosen field holds no bone, or the samples are too coarse to see the missing piece.
+pub fn simulate(params: &PhantomParams, seed: Seed) -> Result<Phantom> {
+    let scanner = Scanner::draw(&mut seed.stream("scanner", 0));
+    let scene = draw_scene(seed, scanner.rest_hu);
+    let (size, spacing_mm) = params.sampling(&mut seed.stream("sampling", 0));
+    let grid = field(&scene, size, DVec3::from_array(spacing_mm), &mut seed.stream("field", 0))?;
+    let ct_from_gold = engineer::draw_frame(scene.world_from_head.translation_mm, &mut seed.stream("frame", 0));
+    let gold = engineer::gold(&scene, &grid, params.gold_mm())?;
+    let defect = engineer::missing(&scene, params.gold_mm())?;
+    let truth = Truth {
+        ct_from_gold: ct_from_gold.to_rows(),
+        ct_from_head: scene.world_from_head.to_rows(),
+        defect: DefectTruth {
+            site: scene.hole.site,
+            left: scene.hole.centre_mm.x > 0.0,
+            centre_mm: scene.world_from_head.apply(scene.hole.centre_mm).to_array(),
+            extent_mm: scene.hole.half_mm.map(|half| 2.0 * half),
+            volume_mm3: defect.volume_mm3(),
+        },
+        metal_pieces: scene.metal.pieces.len(),
+        anatomy: scene.anatomy().clone(),
+        scanner: scanner.clone(),
+    };
+    Ok(Phantom {
+        ct: scanner::acquire(&scene, &scanner, grid, seed),
+        gold: gold.moved(&ct_from_gold.inverse()),
+        defect: defect.moved(&ct_from_gold.inverse()),
+        label: sampling::label(&scene, grid),
+        ct_from_gold,
+        truth,
+    })
+}
+
+/// Draws who lies in the scanner, and how.
+fn draw_scene(seed: Seed, rest_hu: f64) -> Scene {
+    let skull = Skull::new(Anatomy::draw(&mut seed.stream("anatomy", 0)));
+    let hole = Craniotomy::draw(&skull, &mut seed.stream("defect", 0));
+    let metal = Metal::draw(&skull, &hole, &mut seed.stream("metal", 0));
+    let mut pose = seed.stream("pose", 0);
+    // Nodding a little more than turning or leaning, radians; the head's place against the table is any.
+    let turn = DVec3::new(pose.between(-0.10, 0.10), pose.between(-0.05, 0.05), pose.between(-0.06, 0.06));
+    let middle_mm = DVec3::new(pose.between(-20.0, 20.0), pose.between(-220.0, -120.0), pose.between(-1200.0, 1200.0));
+    let world_from_head = Rigid::about(DVec3::ZERO, turn, middle_mm);
+    Scene { skull, hole, metal, world_from_head, rest_hu }
+}
+
+/// Returns the grid of the scan: the head in the middle of the slices, the first slices from above a little over it.
+fn field(scene: &Scene, size: [usize; 3], spacing_mm: DVec3, stream: &mut Stream) -> Result<Grid> {
+    let a = scene.anatomy();
+    let middle_mm = scene.world_from_head.translation_mm;
+    let mut jitter = |mm: f64| stream.between(-mm, mm);
+    let in_plane = DVec3::new(jitter(2.0), (0.5 - a.front_share) * a.length_mm - 3.0 + jitter(2.0), 0.0);
+    // The highest point of a rotated ellipsoid is the length of its axes' third components.
+    let up = scene.world_from_head.rotation.row(2) * DVec3::new(0.5 * a.breadth_mm, 0.5 * a.length_mm, a.height_mm);
+    let top = up.length() + a.scalp_mm + 4.0 + jitter(2.0);
+    let half = 0.5 * spacing_mm * DVec3::from_array(size.map(|n| n as f64 - 1.0));
+    let low = DVec3::new(-half.x, -half.y, top - 2.0 * half.z);
+    Grid::new(size, middle_mm + in_plane + low, spacing_mm, DMat3::IDENTITY)
+}
+
+#[cfg(test)]
+mod tests;

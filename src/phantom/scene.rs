@@ -1,0 +1,217 @@
+//! What lies in the scanner: the head with its hole and its metal, in its pose, and the head-rest.
+//!
+//! A scene answers two questions at a point of the world: how dense is it, and is it bone. It knows nothing of voxels, so
+//! another scanner (one that projects and reconstructs) can look at the same scene.
+
+use super::{
+    anatomy::Anatomy,
+    defect::Craniotomy,
+    metal::{METAL_HU, Metal},
+    shape::{ellipsoid, smooth_max, smooth_min, tube},
+    skull::{Bone, Braincase, Make, Skull, ear_canal, eyeball, maxillary_sinus, orbit},
+};
+use crate::space::{DVec3, Rigid};
+
+/// Air, HU.
+const AIR_HU: f64 = -1000.0;
+/// Share of a first-order distance that is trusted as a lower bound of the true distance.
+const TRUST: f64 = 0.6;
+
+/// The density at a point.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sample {
+    /// True density, HU.
+    pub(super) hu: f64,
+    /// Radius around the point within which the density is the same, mm.
+    pub(super) clear_mm: f64,
+}
+
+/// A head in a scanner.
+#[derive(Clone, Debug)]
+pub(super) struct Scene {
+    pub(super) skull: Skull,
+    pub(super) hole: Craniotomy,
+    pub(super) metal: Metal,
+    /// Where the head lies: world from head.
+    pub(super) world_from_head: Rigid,
+    /// The shell of the head-rest, HU.
+    pub(super) rest_hu: f64,
+}
+
+/// A density being decided, with the nearest boundary seen so far.
+struct Choice {
+    clear_mm: f64,
+}
+
+impl Choice {
+    /// Returns whether the point is inside a shape, and remembers how near its surface is.
+    fn inside(&mut self, distance_mm: f64) -> bool {
+        self.clear_mm = self.clear_mm.min(distance_mm.abs());
+        distance_mm < 0.0
+    }
+
+    fn density(self, hu: f64) -> Sample {
+        Sample { hu, clear_mm: self.clear_mm * TRUST }
+    }
+}
+
+impl Scene {
+    /// Returns the density at a point of the world.
+    pub(super) fn sample(&self, world: DVec3) -> Sample {
+        let p = self.head_from_world(world);
+        let case = self.skull.braincase(p);
+        let skin = self.skin(p, case);
+        let mut choice = Choice { clear_mm: f64::INFINITY };
+        if choice.inside(self.metal.distance_mm(p)) {
+            return choice.density(METAL_HU);
+        }
+        if !choice.inside(skin) {
+            let shell = rest(world - self.world_from_head.translation_mm);
+            return if choice.inside(shell) { choice.density(self.rest_hu) } else { choice.density(AIR_HU) };
+        }
+        let bone = self.opened(p, self.skull.bone(p, case));
+        if choice.inside(bone.distance_mm) {
+            let hu = self.bone_hu(case, bone, &mut choice);
+            return choice.density(hu);
+        }
+        let hu = if case.outer_mm < 0.0 && !choice.inside(-case.wall_mm - case.outer_mm) {
+            // In the wall, but no bone: the hole, a cavity, or an opening of the base.
+            self.outside_hu(p, skin, &mut choice).min(30.0)
+        } else if case.outer_mm < 0.0 {
+            self.cavity_hu(p, case, &mut choice)
+        } else {
+            choice.inside(case.outer_mm);
+            self.outside_hu(p, skin, &mut choice)
+        };
+        choice.density(hu)
+    }
+
+    /// Returns the signed distance to the true bone at a point of the world, mm, negative inside.
+    pub(super) fn bone_mm(&self, world: DVec3) -> f64 {
+        let p = self.head_from_world(world);
+        let case = self.skull.braincase(p);
+        self.opened(p, self.skull.bone(p, case)).distance_mm
+    }
+
+    /// Returns the signed distance to the bone that the hole took away, mm, negative inside.
+    pub(super) fn missing_mm(&self, world: DVec3) -> f64 {
+        let p = self.head_from_world(world);
+        let case = self.skull.braincase(p);
+        self.skull.bone(p, case).distance_mm.max(self.hole.prism(p))
+    }
+
+    /// Returns the anatomy.
+    pub(super) const fn anatomy(&self) -> &Anatomy {
+        &self.skull.anatomy
+    }
+
+    fn head_from_world(&self, world: DVec3) -> DVec3 {
+        let Rigid { rotation, translation_mm } = self.world_from_head;
+        rotation.transpose() * (world - translation_mm)
+    }
+
+    /// Returns the bone with the hole cut out, its edges rounded as an engineer would.
+    fn opened(&self, p: DVec3, bone: Bone) -> Bone {
+        Bone { distance_mm: smooth_max(bone.distance_mm, -self.hole.prism(p), 1.5), ..bone }
+    }
+
+    /// Returns the distance to the skin, mm, negative inside.
+    fn skin(&self, p: DVec3, case: Braincase) -> f64 {
+        let scalp = case.outer_mm - self.anatomy().scalp_mm;
+        if p.z > 40.0 {
+            return scalp;
+        }
+        let q = self.skull.face_from_head(p);
+        let f = DVec3::new(q.x.abs(), q.y, q.z);
+        let face = ellipsoid(f - DVec3::new(0.0, -38.0, -62.0), DVec3::new(78.0, 57.0, 84.0));
+        let chin = tube(f, DVec3::new(0.0, -58.0, -104.0), DVec3::new(0.0, -70.0, -118.0), [34.0, 25.0]);
+        let nose = tube(f, DVec3::new(0.0, -88.0, -38.0), DVec3::new(0.0, -103.0, -62.0), [6.0, 9.0]);
+        let neck = tube(f, DVec3::new(0.0, 26.0, -50.0), DVec3::new(0.0, 34.0, -220.0), [55.0, 58.0]);
+        let ear = ellipsoid(f - DVec3::new(79.0, 10.0, -44.0), DVec3::new(5.0, 15.0, 26.0));
+        let scale = self.anatomy().face_scale * self.anatomy().face_height;
+        let lower = smooth_min(smooth_min(face, chin, 14.0), neck, 14.0);
+        smooth_min(scalp, smooth_min(lower, nose.min(ear), 5.0) * scale, 10.0)
+    }
+
+    fn bone_hu(&self, case: Braincase, bone: Bone, choice: &mut Choice) -> f64 {
+        let a = self.anatomy();
+        match bone.make {
+            Make::Compact => a.compact_hu,
+            Make::Mastoid => a.mastoid_hu,
+            Make::Tooth => 2100.0,
+            Make::Vault => {
+                let (below_outer, above_inner) = (-case.outer_mm, case.wall_mm + case.outer_mm);
+                let outer_table = choice.inside(below_outer - a.table_mm);
+                let inner_table = choice.inside(above_inner - 0.8 * a.table_mm);
+                if outer_table || inner_table { a.compact_hu } else { a.spongy_hu }
+            }
+            Make::Shelled => {
+                if choice.inside(-bone.distance_mm - 1.7) {
+                    a.compact_hu
+                } else {
+                    a.spongy_hu
+                }
+            }
+        }
+    }
+
+    /// Returns the density inside the cranial cavity.
+    fn cavity_hu(&self, p: DVec3, case: Braincase, choice: &mut Choice) -> f64 {
+        let a = self.anatomy();
+        let below = -case.wall_mm - case.outer_mm;
+        let sagittal = (p.x.abs() - 4.5).max(below - 7.0).max(8.0 - p.z);
+        let transverse = ((p.z + 30.0).abs() - 4.0).max(below - 7.0).max(22.0 - p.y);
+        let f = DVec3::new(p.x.abs(), p.y, p.z);
+        let siphon = tube(f, DVec3::new(13.0, -10.0, -40.0), DVec3::new(14.0, -16.0, -22.0), [2.6, 2.2]);
+        let middle = tube(f, DVec3::new(14.0, -16.0, -22.0), DVec3::new(46.0, -18.0, -16.0), [2.0, 1.6]);
+        if choice.inside(sagittal.min(transverse).min(siphon).min(middle)) {
+            return a.blood_hu;
+        }
+        if choice.inside(below - 2.5) {
+            return 10.0;
+        }
+        let falx = (p.x.abs() - 1.1).max(12.0 - p.z).max(below - 40.0);
+        if choice.inside(falx) {
+            // Calcium lies in patches along the falx, not all over it.
+            let patch = 9.0 - (p.y - 26.0 * (p.y / 26.0).round()).abs();
+            return if choice.inside(-patch) { a.falx_hu } else { 60.0 };
+        }
+        let choroid = (f - DVec3::new(14.0, 28.0, 2.0)).length() - 3.5;
+        if choice.inside(choroid) {
+            return a.choroid_hu;
+        }
+        let ventricle = ellipsoid(f - DVec3::new(9.0, 4.0, 8.0), DVec3::new(5.0, 32.0, 8.0) * a.ventricle);
+        if choice.inside(ventricle) { 8.0 } else { 35.0 }
+    }
+
+    /// Returns the density outside the braincase: scalp, orbit, sinuses, throat, muscle.
+    fn outside_hu(&self, p: DVec3, skin: f64, choice: &mut Choice) -> f64 {
+        let a = self.anatomy();
+        if choice.inside(-skin - 1.8) {
+            return 50.0;
+        }
+        if p.z < 14.0 {
+            let q = self.skull.face_from_head(p);
+            let f = DVec3::new(q.x.abs(), q.y, q.z);
+            let full = a.sinus_fluid[usize::from(q.x < 0.0)];
+            if choice.inside(maxillary_sinus(f)) {
+                return if full { 18.0 } else { AIR_HU };
+            }
+            let throat = tube(f, DVec3::new(0.0, -26.0, -62.0), DVec3::new(0.0, -2.0, -150.0), [7.0, 8.0]);
+            if choice.inside(self.skull.sinuses(q).min(ear_canal(f)).min(throat)) {
+                return AIR_HU;
+            }
+            if choice.inside(orbit(f, a.orbit_scale)) {
+                return if choice.inside(eyeball(f)) { 14.0 } else { -90.0 };
+            }
+        }
+        let fat = 0.6 * a.scalp_mm + if p.z < -50.0 { 3.0 } else { 0.0 };
+        if choice.inside(-skin - fat) { -95.0 } else { 55.0 }
+    }
+}
+
+/// Returns the distance to the shell of the head-rest, in the world's axes from the middle of the head, mm.
+fn rest(from_head: DVec3) -> f64 {
+    let radius = (from_head.x * from_head.x + from_head.y * from_head.y).sqrt();
+    ((radius - 106.0).abs() - 1.6).max(34.0 - from_head.y)
+}

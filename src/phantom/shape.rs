@@ -1,0 +1,73 @@
+//! Signed distances of a few solids, mm, negative inside: the bricks of the anatomy.
+//!
+//! Only `+ - * / sqrt` are used, which IEEE 754 rounds alike everywhere, so a head has the same bits on every machine.
+
+use crate::space::DVec3;
+
+/// Returns the distance to an axis-aligned ellipsoid about the origin, to first order (exact on the axes and for a sphere).
+///
+/// `|p/r| (|p/r| - 1) / |p/r²|`: the implicit function over the length of its gradient.
+pub(super) fn ellipsoid(p: DVec3, radii_mm: DVec3) -> f64 {
+    let q = p / radii_mm;
+    let (level, slope) = (q.length(), (q / radii_mm).length());
+    if slope > 0.0 { level * (level - 1.0) / slope } else { -radii_mm.min_element() }
+}
+
+/// Returns the distance to the segment `a`-`b`, and where on it the nearest point lies, from 0 to 1.
+pub(super) fn segment(p: DVec3, a: DVec3, b: DVec3) -> (f64, f64) {
+    let (along, to) = (b - a, p - a);
+    let share = (to.dot(along) / along.length_squared()).clamp(0.0, 1.0);
+    ((to - along * share).length(), share)
+}
+
+/// Returns the distance to a tube from `a` to `b` whose radius goes linearly from the first to the second.
+pub(super) fn tube(p: DVec3, a: DVec3, b: DVec3, radii_mm: [f64; 2]) -> f64 {
+    let (distance, share) = segment(p, a, b);
+    distance - (radii_mm[0] + (radii_mm[1] - radii_mm[0]) * share)
+}
+
+/// Returns the distance to a box about the origin with rounded edges; `half_mm` includes the rounding.
+pub(super) fn rounded_box(p: DVec3, half_mm: DVec3, round_mm: f64) -> f64 {
+    let q = p.abs() - half_mm + DVec3::splat(round_mm);
+    q.max(DVec3::ZERO).length() + q.max_element().min(0.0) - round_mm
+}
+
+/// Returns the larger number, with the edge between the two rounded over `width`.
+pub(super) fn smooth_max(a: f64, b: f64, width: f64) -> f64 {
+    let overlap = (width - (a - b).abs()).max(0.0);
+    a.max(b) + overlap * overlap / (4.0 * width)
+}
+
+/// Returns the smaller number, with the edge between the two rounded over `width`.
+pub(super) fn smooth_min(a: f64, b: f64, width: f64) -> f64 {
+    -smooth_max(-a, -b, width)
+}
+
+/// Returns 0 below `low`, 1 above `high`, and the cubic with flat ends between them.
+pub(super) fn smooth_step(low: f64, high: f64, x: f64) -> f64 {
+    let t = ((x - low) / (high - low)).clamp(0.0, 1.0);
+    t * t * (3.0 - 2.0 * t)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_are_exact_where_they_can_be() {
+        assert_eq!(ellipsoid(DVec3::new(5.0, 0.0, 0.0), DVec3::splat(2.0)), 3.0);
+        assert_eq!(ellipsoid(DVec3::new(0.0, 1.0, 0.0), DVec3::new(9.0, 4.0, 2.0)), -3.0);
+        assert_eq!(ellipsoid(DVec3::ZERO, DVec3::new(9.0, 4.0, 2.0)), -2.0);
+        assert_eq!(tube(DVec3::new(5.0, 7.0, 0.0), DVec3::ZERO, DVec3::new(10.0, 0.0, 0.0), [1.0, 3.0]), 5.0);
+        assert_eq!(rounded_box(DVec3::new(0.0, 0.0, 4.0), DVec3::new(3.0, 2.0, 1.0), 0.5), 3.0);
+        assert_eq!(rounded_box(DVec3::ZERO, DVec3::new(3.0, 2.0, 1.0), 0.5), -1.0);
+    }
+
+    #[test]
+    fn rounding_acts_near_the_edge_only() {
+        assert_eq!(smooth_max(1.0, 5.0, 2.0), 5.0);
+        assert_eq!(smooth_min(1.0, 5.0, 2.0), 1.0);
+        assert_eq!(smooth_max(3.0, 3.0, 2.0), 3.5);
+        assert_eq!(smooth_step(0.0, 2.0, 1.0), 0.5);
+    }
+}

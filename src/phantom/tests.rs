@@ -1,0 +1,151 @@
+//! What a simulated case promises: thickness, closed meshes, repeatability, the same truth by two routes.
+
+use std::collections::HashMap;
+
+use super::*;
+use crate::{
+    geometry::voxelize::{Rule, voxelize},
+    pipeline::stage::Params as _,
+};
+
+fn case(number: u64) -> Seed {
+    Seed::derive(2019, "phantom", &format!("p{number:02}"), 0)
+}
+
+fn small() -> PhantomParams {
+    PhantomParams {
+        size: Some([48, 48, 32]),
+        spacing_mm: Some([4.0, 4.0, 5.0]),
+        gold_mm: Some(2.0),
+        ..Default::default()
+    }
+}
+
+/// Thickness of the wall along the outer normal at points of the vault, mm: from the outer table to the inner one.
+fn wall_thickness_mm(skull: &Skull) -> Vec<f64> {
+    let mut found = Vec::new();
+    for i in 0..24 {
+        for j in 0..24 {
+            // A grid over the upper half: the direction's x and y run over a square.
+            let (x, y) = (f64::from(i) / 11.5 - 1.0, f64::from(j) / 11.5 - 1.0);
+            let direction = DVec3::new(x, y, (1.0 - 0.5 * (x * x + y * y)).max(0.15)).normalize();
+            let outer = defect::outer_point(skull, direction);
+            let normal = defect::outer_normal(skull, outer);
+            let is_bone = |depth: f64| {
+                let p = outer - normal * depth;
+                skull.bone(p, skull.braincase(p)).distance_mm < 0.0
+            };
+            if outer.z > 12.0 {
+                let depth = (1..2000).map(|step| 0.01 * f64::from(step)).find(|&depth| !is_bone(depth));
+                found.push(depth.unwrap());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_vault_is_4_to_8_mm_thick() {
+    let (mut low, mut high, mut sum, mut count) = (f64::INFINITY, 0.0_f64, 0.0, 0);
+    for number in 1..=20 {
+        let skull = Skull::new(Anatomy::draw(&mut case(number).stream("anatomy", 0)));
+        for thickness in wall_thickness_mm(&skull) {
+            (low, high, sum, count) = (low.min(thickness), high.max(thickness), sum + thickness, count + 1);
+        }
+    }
+    println!("vault of 20 heads: {low:.2} to {high:.2} mm, mean {:.2}", sum / f64::from(count));
+    assert!(low >= 4.0 && high <= 8.0, "{low} to {high} mm");
+    assert!(high - low > 2.0, "thickness varies");
+}
+
+#[test]
+fn the_wall_measured_on_the_gold_label_is_as_thick() {
+    // An axial line of fine voxels through both tables, counted: independent of the distance functions' gradients.
+    let scene = draw_scene(case(3), 300.0);
+    let normal = defect::outer_normal(&scene.skull, defect::outer_point(&scene.skull, DVec3::Z));
+    let top = scene.world_from_head.apply(defect::outer_point(&scene.skull, DVec3::Z));
+    let down = scene.world_from_head.rotation * -normal;
+    let inside = (0..2000).filter(|&i| scene.bone_mm(top + down * (0.01 * f64::from(i))) < 0.0).count();
+    assert!((400..=800).contains(&inside), "{} mm at the vertex", 0.01 * inside as f64);
+}
+
+/// Counts, for every directed edge, how often it occurs; a closed oriented surface has each with its reverse.
+fn closed_and_oriented(mesh: &Mesh) -> bool {
+    let mut edges: HashMap<(u32, u32), i32> = HashMap::new();
+    for &[a, b, c] in &mesh.triangles {
+        for (from, to) in [(a, b), (b, c), (c, a)] {
+            *edges.entry((from.min(to), from.max(to))).or_default() += if from < to { 1 } else { -1 };
+        }
+    }
+    edges.values().all(|&balance| balance == 0)
+}
+
+#[test]
+fn meshes_are_closed_and_agree_with_the_truth() {
+    let phantom = simulate(&small(), case(1)).unwrap();
+    assert!(closed_and_oriented(&phantom.gold) && closed_and_oriented(&phantom.defect));
+    assert!(phantom.gold.volume_mm3() > 3e5, "{} mm³ of bone", phantom.gold.volume_mm3());
+    assert!(phantom.defect.volume_mm3() > 1e3, "normals point outwards");
+    let moved = phantom.gold.moved(&phantom.ct_from_gold);
+    let voxelized = voxelize(&moved, &phantom.label.grid, Rule::EvenOdd).unwrap();
+    let both = voxelized.data.iter().zip(&phantom.label.data).filter(|&(&a, &b)| a == 1 && b == 1).count();
+    let total = voxelized.data.iter().chain(&phantom.label.data).filter(|&&v| v == 1).count();
+    let dsc = 2.0 * both as f64 / total as f64;
+    assert!(dsc > 0.97, "gold mesh and label agree to {dsc}");
+}
+
+#[test]
+fn the_missing_piece_is_where_bone_is_missing() {
+    let phantom = simulate(&small(), case(2)).unwrap();
+    let piece = phantom.defect.moved(&phantom.ct_from_gold);
+    let inside = voxelize(&piece, &phantom.label.grid, Rule::EvenOdd).unwrap();
+    let filled = inside.data.iter().zip(&phantom.label.data).filter(|&(&a, &b)| a == 1 && b == 1).count();
+    assert!(inside.data.contains(&1));
+    assert_eq!(filled, 0, "no bone is left in the missing piece");
+    let [long, short] = phantom.truth.defect.extent_mm;
+    assert!((30.0..=100.0).contains(&long) && short <= long, "{long} x {short} mm");
+}
+
+#[test]
+fn a_case_repeats_on_any_number_of_threads_and_differs_from_the_next() {
+    let on = |threads: usize, number: u64| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| simulate(&small(), case(number)).unwrap())
+    };
+    let (one, two, other) = (on(1, 4), on(3, 4), on(2, 5));
+    assert_eq!(one.ct, two.ct);
+    assert_eq!(one.gold, two.gold);
+    assert_eq!(one.truth, two.truth);
+    assert_ne!(one.truth.anatomy, other.truth.anatomy);
+    assert_ne!(one.ct.data, other.ct.data);
+}
+
+#[test]
+fn densities_are_those_of_a_head() {
+    let phantom = simulate(&small(), case(6)).unwrap();
+    let corner = i32::from(phantom.ct.at(0, 0, 0));
+    let scanner = &phantom.truth.scanner;
+    let air = -1000.0 * scanner.gain + scanner.offset_hu;
+    assert!((f64::from(corner) - air.max(-1024.0)).abs() < 6.0 * scanner.noise_hu, "air is {corner} HU");
+    let mean = |bone: u8| {
+        let pairs = phantom.ct.data.iter().zip(&phantom.label.data);
+        let values: Vec<f64> = pairs.filter(|&(_, &label)| label == bone).map(|(&hu, _)| f64::from(hu)).collect();
+        values.iter().sum::<f64>() / values.len() as f64
+    };
+    assert!(mean(1) > 300.0 && mean(0) < 0.0, "{} and {} HU", mean(1), mean(0));
+}
+
+#[test]
+fn a_field_without_bone_is_refused() {
+    let tiny = PhantomParams { size: Some([8, 8, 8]), spacing_mm: Some([0.1, 0.1, 0.1]), ..Default::default() };
+    assert!(tiny.check().is_ok());
+    assert!(simulate(&tiny, case(1)).unwrap_err().what.contains("no bone"));
+}
+
+#[test]
+fn the_preview_shows_bone() {
+    let phantom = simulate(&small(), case(1)).unwrap();
+    let picture = preview(&phantom);
+    assert_eq!(picture.rgb.len(), 3 * picture.width * picture.height);
+    assert!(picture.rgb.chunks_exact(3).filter(|rgb| rgb[0] > 200 && rgb[1] < 100).count() > 500, "outlines");
+}
