@@ -3,3 +3,4 @@
 //! Nothing here reads or writes files; every function gives the same bytes for any number of threads.
 
 pub mod surface;
+pub mod voxelize;
