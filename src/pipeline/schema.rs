@@ -1,0 +1,183 @@
+//! JSON Schema of the pipeline file, for editors: the grammar, and for each op the schema of its parameters.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    spec::VERSION,
+    stage::{Arity, Op},
+};
+
+/// Pattern of names of stages, axes and variables.
+const NAME: &str = "^[A-Za-z][A-Za-z0-9_-]*$";
+
+/// Returns the schema of a pipeline file whose stages use the given ops.
+#[must_use]
+pub fn schema(ops: &[&'static dyn Op]) -> Value {
+    let mut definitions = Map::new();
+    for op in ops {
+        definitions.insert(format!("params.{}", op.name()), params(*op));
+        definitions.insert(format!("with.{}", op.name()), with(*op));
+    }
+    definitions.insert("reference".to_owned(), reference());
+    definitions.insert("group".to_owned(), group());
+    definitions.insert("stage".to_owned(), stage(ops));
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Calvaria pipeline",
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["calvaria", "name", "seed", "manifest", "stages"],
+        "properties": {
+            "calvaria": { "const": VERSION, "description": "version of this file format" },
+            "name": { "type": "string", "pattern": NAME, "description": "results/<name>/ and pipelines/<name>.lock" },
+            "seed": { "type": "integer", "minimum": 0, "description": "all random streams: (seed, op, case, replicate)" },
+            "manifest": { "type": "string", "description": "path of the manifest, relative to this file" },
+            "vars": {
+                "type": "object",
+                "description": "named values, used as $name under params",
+                "propertyNames": { "pattern": NAME },
+                "additionalProperties": { "type": ["string", "number", "boolean"] }
+            },
+            "stages": {
+                "type": "object",
+                "minProperties": 1,
+                "propertyNames": { "pattern": NAME },
+                "additionalProperties": { "$ref": "#/$defs/stage" }
+            }
+        },
+        "$defs": definitions
+    })
+}
+
+fn reference() -> Value {
+    json!({
+        "type": "string",
+        "pattern": "^(\\$[A-Za-z][A-Za-z0-9_-]*|[A-Za-z][A-Za-z0-9_-]*\\.[A-Za-z][A-Za-z0-9_-]*)$",
+        "description": "stage.port, case.field, or $axis"
+    })
+}
+
+fn group() -> Value {
+    json!({
+        "type": "string",
+        "pattern": "^(cases|train|validation|test|[A-Za-z][A-Za-z0-9_-]*=.+)$",
+        "description": "cases, train, validation, test, or <field>=<value>"
+    })
+}
+
+/// Returns the schema of a stage: the common keys, and for each op its inputs and parameters.
+fn stage(ops: &[&'static dyn Op]) -> Value {
+    let names: Vec<&str> = ops.iter().map(|op| op.name()).collect();
+    let by_op: Vec<Value> = ops
+        .iter()
+        .map(|op| {
+            json!({
+                "if": { "properties": { "uses": { "const": op.name() } }, "required": ["uses"] },
+                "then": { "properties": {
+                    "params": { "$ref": format!("#/$defs/params.{}", op.name()) },
+                    "with": { "$ref": format!("#/$defs/with.{}", op.name()) }
+                } }
+            })
+        })
+        .collect();
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["uses"],
+        "properties": {
+            "uses": { "enum": names, "description": "the op" },
+            "foreach": { "$ref": "#/$defs/group", "description": "one item per case" },
+            "matrix": {
+                "type": "object",
+                "propertyNames": { "pattern": NAME },
+                "description": "named axes: a list of values, or name -> reference; `seed` is the replicate number",
+                "additionalProperties": { "oneOf": [
+                    { "type": "array", "minItems": 1, "uniqueItems": true, "items": { "type": ["string", "number", "boolean"] } },
+                    { "type": "object", "minProperties": 1, "additionalProperties": { "$ref": "#/$defs/reference" } }
+                ] }
+            },
+            "with": { "type": "object", "description": "inputs: port -> reference" },
+            "params": { "type": ["object", "null"], "description": "parameters: values only" },
+            "publish": { "type": "string", "pattern": NAME, "description": "name under results/<pipeline>/" },
+            "frozen": { "type": "boolean", "description": "keep the result, do not run" },
+            "allow_missing": { "type": "integer", "minimum": 0, "description": "how many members a collected input may lack" },
+            "resources": {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                    "memory_gb": { "type": "number", "exclusiveMinimum": 0 },
+                    "gpu": { "oneOf": [{ "type": "boolean" }, { "type": "integer", "minimum": 0 }] }
+                }
+            }
+        },
+        "allOf": by_op
+    })
+}
+
+fn with(op: &dyn Op) -> Value {
+    let ports = op.inputs().iter().map(|input| {
+        let schema = match input.arity {
+            Arity::One | Arity::Optional => json!({ "$ref": "#/$defs/reference", "description": input.doc }),
+            Arity::Many | Arity::Labelled => json!({
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["collect"],
+                "properties": { "collect": { "$ref": "#/$defs/reference" }, "over": { "$ref": "#/$defs/group" } },
+                "description": input.doc
+            }),
+        };
+        (input.name.to_owned(), schema)
+    });
+    json!({ "type": "object", "additionalProperties": false, "properties": ports.collect::<Map<_, _>>() })
+}
+
+/// Returns the op's own schema, in which any scalar may also be a `$name`.
+fn params(op: &dyn Op) -> Value {
+    let mut schema = op.schema();
+    if let Value::Object(map) = &mut schema {
+        map.remove("$schema");
+    }
+    embed(&mut schema, &format!("#/$defs/params.{}", op.name()));
+    schema
+}
+
+/// Points references to where the schema is embedded, and lets `$name` stand for properties and items.
+fn embed(schema: &mut Value, at: &str) {
+    match schema {
+        Value::Object(map) => {
+            if let Some(Value::String(reference)) = map.get_mut("$ref")
+                && let Some(rest) = reference.strip_prefix('#')
+            {
+                *reference = format!("{at}{rest}");
+            }
+            for (key, inner) in map.iter_mut() {
+                match (key.as_str(), &mut *inner) {
+                    ("properties", Value::Object(properties)) => {
+                        for property in properties.values_mut() {
+                            embed(property, at);
+                            or_variable(property);
+                        }
+                    }
+                    ("items", _) => {
+                        embed(inner, at);
+                        or_variable(inner);
+                    }
+                    ("default" | "const" | "enum" | "examples", _) => {}
+                    _ => embed(inner, at),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|inner| embed(inner, at)),
+        _ => {}
+    }
+}
+
+fn or_variable(schema: &mut Value) {
+    let own = schema.take();
+    let description = own.get("description").cloned();
+    let mut either = json!({ "anyOf": [own, { "type": "string", "pattern": "^\\$[A-Za-z]" }] });
+    if let (Some(text), Value::Object(map)) = (description, &mut either) {
+        map.insert("description".to_owned(), text);
+    }
+    *schema = either;
+}
