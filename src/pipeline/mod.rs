@@ -1,12 +1,29 @@
 //! A small build system that knows no medicine: stages, keys, a store, and an executor.
 
+mod filestat;
+mod locktext;
+
+pub mod canonical;
 pub mod diagnose;
+pub mod digest;
+pub mod events;
+pub mod execute;
 pub mod expand;
 pub mod graph;
+pub mod key;
+pub mod lockfile;
+pub mod origin;
 pub mod plan;
+pub mod publish;
+pub mod record;
+pub mod runs;
 pub mod schema;
+pub mod session;
 pub mod spec;
 pub mod stage;
+pub mod statcache;
+pub mod status;
+pub mod store;
 
 pub use expand::expand;
 pub use graph::graph;
