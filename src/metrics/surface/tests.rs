@@ -1,0 +1,179 @@
+//! Shapes whose distances are known in closed form.
+
+use super::*;
+use crate::{
+    metrics::quadrature::shapes::{cuboid, sphere},
+    space::{DVec3, Rigid},
+};
+
+const PLAIN: Setting<'_> = Setting { scan: None, defect: None, near_mm: &[] };
+
+fn near(found: Option<f64>, expected: f64, tolerance: f64) {
+    let found = found.unwrap();
+    assert!((found - expected).abs() <= tolerance, "{found} instead of {expected}");
+}
+
+/// Every triangle in four, and again.
+fn finer(mesh: &Mesh, times: u32) -> Mesh {
+    let mut finer = Mesh::default();
+    for t in 0..mesh.triangles.len() {
+        let mut parts = vec![quadrature::Piece { corners: mesh.corners(t), triangle: 0 }];
+        for _ in 0..times {
+            parts = parts.iter().flat_map(quadrature::Piece::quarters).collect();
+        }
+        for part in parts {
+            let first = finer.vertices.len() as u32;
+            finer.vertices.extend(part.corners);
+            finer.triangles.push([first, first + 1, first + 2]);
+        }
+    }
+    finer
+}
+
+#[test]
+fn a_box_within_a_larger_box() {
+    let (side, gap) = (40.0, 0.7);
+    let gold = cuboid(DVec3::ZERO, DVec3::splat(side));
+    let pred = cuboid(DVec3::splat(-gap), DVec3::splat(side + gap));
+    let found = compare_surfaces(&pred, &gold, &PLAIN).whole;
+    near(found.mad_gold_to_pred_mm, gap, 1e-12);
+    near(found.max_pred_to_gold_mm, 3.0_f64.sqrt() * gap, 1e-12);
+    near(found.median_pred_to_gold_mm, gap, 1e-12);
+    // Of the larger box: faces at `gap`, along the edges strips where the distance is hypot(gap, s), corner squares where
+    // it is hypot(gap, s, t).
+    let strip = 0.5 * gap * gap * (2.0_f64.sqrt() + libm::asinh(1.0));
+    let steps = 500;
+    let at = |i: i32| (f64::from(i) + 0.5) / f64::from(steps) * gap;
+    let corner: f64 = (0..steps)
+        .flat_map(|i| (0..steps).map(move |j| (i, j)))
+        .map(|(i, j)| (gap * gap + at(i) * at(i) + at(j) * at(j)).sqrt())
+        .sum::<f64>()
+        * (gap / f64::from(steps))
+        * (gap / f64::from(steps));
+    let integral = 6.0 * (side * side * gap + 4.0 * side * strip + 4.0 * corner);
+    let expected = integral / (6.0 * (side + 2.0 * gap) * (side + 2.0 * gap));
+    near(found.mad_pred_to_gold_mm, expected, 1e-6);
+    near(found.signed_pred_to_gold_mm, expected, 1e-6);
+    near(found.nsd[0], 0.0, 0.0);
+    near(found.nsd[2], 1.0, 1e-12);
+    let inside = compare_surfaces(&gold, &pred, &PLAIN).whole;
+    near(inside.signed_pred_to_gold_mm, -gap, 1e-12);
+    near(inside.mad_gold_to_pred_mm, expected, 1e-6);
+    near(inside.masd_mm, 0.5 * (gap + expected), 1e-6);
+}
+
+#[test]
+fn a_shifted_box() {
+    // The ends that stick out by `d`: a face at distance d (less near its edges it is not: its foot is on the other end
+    // face), and side walls whose distance grows from 0 to d.
+    let (side, d) = (30.0, 1.0);
+    let gold = cuboid(DVec3::ZERO, DVec3::splat(side));
+    let pred = gold.moved(&Rigid { translation_mm: DVec3::X * d, ..Rigid::IDENTITY });
+    let area = 6.0 * side * side;
+    // In front: the face at d, the walls of width d with mean d / 2. Behind: the face lies inside at depth d, but near
+    // its edges the walls of the gold box are nearer: the mean of min(d, distance to the edge) over a square.
+    let hidden = d * side * side - 2.0 * d * d * side + 4.0 / 3.0 * d * d * d;
+    let expected = (side * side * d + 4.0 * side * d * d / 2.0 + hidden) / area;
+    let found = compare_surfaces(&pred, &gold, &PLAIN).whole;
+    near(found.mad_pred_to_gold_mm, expected, 1e-6);
+    near(found.assd_mm, expected, 1e-6);
+    near(found.signed_pred_to_gold_mm, (side * side * d + 2.0 * side * d * d - hidden) / area, 1e-6);
+    near(found.max_pred_to_gold_mm, d, 1e-12);
+    near(found.nsd[1], 1.0, 1e-12);
+    assert!(found.nsd[0].unwrap() < 0.9);
+    for times in [1, 3, 5] {
+        let again = compare_surfaces(&finer(&pred, times), &finer(&gold, 6 - times), &PLAIN).whole;
+        near(again.mad_pred_to_gold_mm, expected, 2e-4);
+        near(again.nsd[0], found.nsd[0].unwrap(), 2e-3);
+    }
+}
+
+#[test]
+fn spheres() {
+    let centre = DVec3::new(3.0, -80.0, 12.0);
+    let gold = sphere(centre, 40.0, 6);
+    let pred = sphere(centre, 41.0, 6);
+    let found = compare_surfaces(&pred, &gold, &PLAIN).whole;
+    for mean in [found.mad_pred_to_gold_mm, found.mad_gold_to_pred_mm, found.signed_pred_to_gold_mm, found.hd95_mm] {
+        near(mean, 1.0, 1e-2);
+    }
+    // The distance of the flat facets themselves: both spheres lose the same share by their facets.
+    let loss = (gold.volume_mm3() / (4.0 / 3.0 * std::f64::consts::PI * 40.0_f64.powi(3))).cbrt();
+    near(found.mad_pred_to_gold_mm, loss, 1e-3);
+    // Shifted by s: the mean of |s cos| over the sphere is s / 2, to the second order in s.
+    let shifted = gold.moved(&Rigid { translation_mm: DVec3::Y, ..Rigid::IDENTITY });
+    let found = compare_surfaces(&shifted, &gold, &PLAIN).whole;
+    near(found.mad_pred_to_gold_mm, 0.5, 1e-3);
+    near(found.median_pred_to_gold_mm, 0.5, 5e-3);
+    near(found.p95_pred_to_gold_mm, 0.95, 5e-3);
+    near(found.max_pred_to_gold_mm, 1.0, 1e-3);
+}
+
+#[test]
+fn caps_are_left_out_and_reported() {
+    // A pillar through the whole scan, cut off 1 mm short of its end in the prediction.
+    let scan = Grid::aligned([20, 20, 20], DVec3::ONE);
+    let gold = cuboid(DVec3::new(5.0, 5.0, -0.5), DVec3::new(15.0, 15.0, 19.5));
+    let pred = cuboid(DVec3::new(5.0, 5.0, -0.5), DVec3::new(15.0, 15.0, 18.5));
+    let found = compare_surfaces(&pred, &gold, &Setting { scan: Some(&scan), ..PLAIN });
+    near(found.whole.mad_pred_to_gold_mm, 0.0, 1e-12);
+    near(found.whole.max_pred_to_gold_mm, 0.0, 1e-12);
+    assert!(found.with_caps.mad_pred_to_gold_mm.unwrap() > 0.05);
+    near(found.with_caps.max_pred_to_gold_mm, 1.0, 1e-12);
+}
+
+#[test]
+fn a_filled_hole_is_measured_in_its_middle() {
+    // A plate with a square hole; the prediction has no hole. Around the hole's solid both are measured.
+    let plate = |x: [f64; 2], y: [f64; 2]| cuboid(DVec3::new(x[0], y[0], 0.0), DVec3::new(x[1], y[1], 5.0));
+    let mut gold = Mesh::default();
+    for part in [
+        plate([0., 100.], [0., 30.]),
+        plate([0., 100.], [70., 100.]),
+        plate([0., 30.], [30., 70.]),
+        plate([70., 100.], [30., 70.]),
+    ] {
+        let first = gold.vertices.len() as u32;
+        gold.vertices.extend(part.vertices);
+        gold.triangles.extend(part.triangles.iter().map(|t| t.map(|v| v + first)));
+    }
+    let pred = plate([0.0, 100.0], [0.0, 100.0]);
+    let hole = Solid::Mesh(plate([30.0, 70.0], [30.0, 70.0]));
+    let setting = Setting { defect: Some(&hole), near_mm: &[5.0, 10.0, 20.0], ..PLAIN };
+    let found = compare_surfaces(&pred, &gold, &setting);
+    assert_eq!(found.near.iter().map(|(mm, _)| *mm).collect::<Vec<_>>(), [5.0, 10.0, 20.0]);
+    // Over the hole the distance to the gold plate is that to the hole's rim: 20 in the middle, a pyramid over 40 x 40.
+    let region = 40.0 * 40.0 + 4.0 * 40.0 * 10.0 + std::f64::consts::PI * 100.0;
+    near(found.near[1].1.mad_pred_to_gold_mm, 40.0 * 40.0 * 20.0 / 3.0 / region, 2e-2);
+    near(found.near[1].1.max_pred_to_gold_mm, 20.0, 1.0);
+    assert!(found.near[0].1.mad_pred_to_gold_mm > found.near[2].1.mad_pred_to_gold_mm);
+    assert!(found.near[2].1.mad_pred_to_gold_mm > found.whole.mad_pred_to_gold_mm);
+    let ball = Solid::Ball { centre_mm: DVec3::splat(500.0), radius_mm: 45.0 };
+    let far = compare_surfaces(&pred, &gold, &Setting { defect: Some(&ball), ..setting });
+    assert_eq!(far.near[1].1, Columns::nothing(Status::RegionEmpty));
+    assert_eq!(compare_surfaces(&pred, &gold, &Setting { defect: None, ..setting }).near[0].1.status, Status::NoDefect);
+}
+
+#[test]
+fn empty_surfaces() {
+    let (some, none) = (cuboid(DVec3::ZERO, DVec3::ONE), Mesh::default());
+    let both = compare_surfaces(&none, &none, &PLAIN).whole;
+    assert_eq!((both.status, both.assd_mm, both.nsd), (Status::BothEmpty, Some(0.0), [Some(1.0); 3]));
+    let one = compare_surfaces(&none, &some, &PLAIN).whole;
+    assert_eq!((one.status, one.assd_mm, one.nsd), (Status::PredEmpty, None, [Some(0.0); 3]));
+    let flat = Mesh { vertices: vec![DVec3::ZERO, DVec3::X, DVec3::NAN], triangles: vec![[0, 1, 1], [0, 1, 2]] };
+    assert_eq!(compare_surfaces(&some, &flat, &PLAIN).whole.status, Status::GoldEmpty);
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    let gold = sphere(DVec3::ZERO, 40.0, 5);
+    let pred = sphere(DVec3::new(0.3, 0.2, 0.1), 40.5, 5);
+    let ball = Solid::Ball { centre_mm: DVec3::X * 40.0, radius_mm: 10.0 };
+    let setting = Setting { defect: Some(&ball), near_mm: &[10.0], ..PLAIN };
+    let run = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| compare_surfaces(&pred, &gold, &setting))
+    };
+    assert_eq!(run(1), run(3));
+}
