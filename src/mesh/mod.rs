@@ -2,6 +2,8 @@
 
 pub mod bvh;
 pub mod check;
+pub mod components;
+pub(crate) mod forest;
 
 use crate::space::{DVec3, Rigid};
 

@@ -14,11 +14,14 @@ mod march;
 
 use lattice::Lattice;
 use march::Winding;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::{mesh::Mesh, space::Grid, volume::Volume};
 
 /// What lies beyond the outermost voxels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Border {
     /// Outside: the object ends half a voxel beyond its outermost voxel centres, and the mesh is closed.
     Cap,

@@ -13,7 +13,8 @@ mod rays;
 use closure::{Closure, closure, without_copies};
 use rayon::prelude::*;
 use rays::{SCANS, Scan, Soup, UNKNOWN, scan};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     fault::{Fault, Result},
@@ -23,7 +24,8 @@ use crate::{
 };
 
 /// What is inside where several surfaces overlap.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Rule {
     /// Inside when an odd number of shells is around: a shell within a shell is a cavity, whichever way it faces.
     #[default]
