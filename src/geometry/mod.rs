@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads or writes files; every function gives the same bytes for any number of threads.
 
+pub mod align;
 pub mod components;
 pub mod morphology;
 pub mod surface;
