@@ -8,6 +8,8 @@ mod field;
 mod parse;
 pub mod scan;
 mod schema;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,

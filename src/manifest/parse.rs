@@ -93,7 +93,10 @@ fn root<'a>(node: &'a Node, source: &Source) -> Result<&'a str> {
 
 /// Returns whether a path is absolute on any system, so that a file means the same everywhere.
 pub(super) fn is_absolute(path: &str) -> bool {
-    let drive = path.as_bytes().get(1) == Some(&b':') && path.starts_with(|c: char| c.is_ascii_alphabetic());
+    let drive = match path.as_bytes() {
+        [letter, b':'] | [letter, b':', b'/' | b'\\', ..] => letter.is_ascii_alphabetic(),
+        _ => false,
+    };
     path.starts_with(['/', '\\', '~']) || drive
 }
 

@@ -210,3 +210,48 @@ impl Graph {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::expand::fakes::{QUICK, plan};
+
+    const FIELDS: &str = "stages:\n  t: { uses: threshold, foreach: test, with: { ct: case.ct } }\n  \
+                          s: { uses: surface, foreach: test, with: { volume: t.label }, publish: out }\n";
+
+    #[test]
+    fn stages_are_groups_in_the_order_of_their_sources() {
+        let text = graph(&plan(QUICK).unwrap(), Detail::Stages).render(Format::Text);
+        assert_eq!(
+            text,
+            "phantom ×4\n\
+             align ×4      <- phantom ×4\n\
+             voxelize ×4   <- phantom ×4, align ×4\n\
+             train ×3      <- phantom ×4, voxelize ×4\n\
+             infer ×6      <- phantom ×4, train ×3\n\
+             threshold ×2  <- phantom ×4\n\
+             surface ×10   <- voxelize ×4, infer ×6, threshold ×2\n\
+             compare ×10   <- align ×4, voxelize ×4, infer ×6, threshold ×2, surface ×10\n\
+             table1        <- compare ×10  -> results/quick/table1\n"
+        );
+    }
+
+    #[test]
+    fn items_and_fields_of_the_manifest_are_vertices_too() {
+        let plan = plan(FIELDS).unwrap();
+        let whole = graph(&plan, Detail::Items);
+        let ids: Vec<&str> = whole.vertices.iter().map(|vertex| vertex.id.as_str()).collect();
+        assert_eq!(ids, ["case.ct@p03", "t@p03", "s@p03", "case.ct@p04", "t@p04", "s@p04"]);
+        assert_eq!(whole.edges, [(0, 1), (1, 2), (3, 4), (4, 5)].into());
+        assert_eq!(
+            graph(&plan, Detail::Stages).render(Format::Mermaid),
+            "flowchart TD\n  n0[(\"case.ct ×2\")]\n  n1[\"t ×2\"]\n  n2[\"s ×2\"]\n  n0 --> n1\n  n1 --> n2\n"
+        );
+        assert!(
+            graph(&plan, Detail::Stages).render(Format::Dot).contains("n0 [label=\"case.ct ×2\", shape=cylinder];")
+        );
+        let json = graph(&plan, Detail::Stages).json();
+        assert_eq!(json["vertices"][1], json!({ "id": "t", "op": "threshold", "count": 2, "publish": null }));
+        assert_eq!(json["edges"][1], json!({ "from": "t", "to": "s" }));
+    }
+}

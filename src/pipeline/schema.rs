@@ -181,3 +181,45 @@ fn or_variable(schema: &mut Value) {
     }
     *schema = either;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::expand::fakes::OPS;
+
+    /// Returns every `$ref` of a schema.
+    fn references<'a>(schema: &'a Value, found: &mut Vec<&'a str>) {
+        match schema {
+            Value::Object(map) => {
+                found.extend(map.get("$ref").and_then(Value::as_str));
+                map.values().for_each(|inner| references(inner, found));
+            }
+            Value::Array(items) => items.iter().for_each(|inner| references(inner, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_reference_of_the_schema_leads_somewhere() {
+        let schema = schema(OPS);
+        let mut found = Vec::new();
+        references(&schema, &mut found);
+        assert!(found.len() > 2 * OPS.len());
+        for reference in found {
+            let pointer = reference.strip_prefix('#').unwrap();
+            assert!(schema.pointer(pointer).is_some(), "{reference} leads nowhere");
+        }
+    }
+
+    #[test]
+    fn parameters_take_their_type_or_a_variable() {
+        let schema = schema(OPS);
+        let depth = &schema["$defs"]["params.train"]["properties"]["depth"];
+        assert_eq!(depth["anyOf"][0]["type"], "integer");
+        assert_eq!(depth["anyOf"][1]["pattern"], "^\\$[A-Za-z]");
+        let item = &schema["$defs"]["params.compare"]["properties"]["near_mm"]["anyOf"][0]["items"];
+        assert_eq!(item["anyOf"][0]["type"], "number");
+        let rows = &schema["$defs"]["with.table"]["properties"]["rows"];
+        assert_eq!(rows["required"][0], "collect");
+    }
+}

@@ -10,10 +10,16 @@
 //! ```
 
 mod axes;
+#[cfg(test)]
+pub(super) mod fakes;
+#[cfg(test)]
+mod faults;
 mod link;
 mod order;
 mod params;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 use super::{
     plan::{Item, Plan},

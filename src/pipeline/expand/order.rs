@@ -1,6 +1,8 @@
 //! Two orders: of stages, so that sources are laid out first and a cycle is found; and of nodes, so that the first full
 //! row of a table appears early.
 
+use std::collections::BTreeMap;
+
 use super::link::Linked;
 use crate::{
     fault::Result,
@@ -94,21 +96,13 @@ pub(super) fn carries_axes(binding: &Binding) -> bool {
 /// Sorts nodes so that sources come first and the nodes of one case stand together: a walk from the last results back,
 /// each node after what it needs, needs of the first case first.
 pub(super) fn depth_first(nodes: Vec<Node>, items: &[Item]) -> Vec<Node> {
-    let rank = |case: &Option<String>| {
-        case.as_ref().and_then(|case| items.iter().position(|item| item.id == *case)).unwrap_or(usize::MAX)
-    };
-    let ranks: std::collections::BTreeMap<&Option<String>, usize> = nodes
-        .iter()
-        .map(|node| &node.case)
-        .collect::<std::collections::BTreeSet<_>>()
-        .into_iter()
-        .map(|case| (case, rank(case)))
-        .collect();
+    let ranks: BTreeMap<&str, usize> = (0..).zip(items).map(|(rank, item)| (item.id.as_str(), rank)).collect();
+    let rank = |node: &Node| node.case.as_deref().and_then(|case| ranks.get(case)).copied().unwrap_or(usize::MAX);
     let needs: Vec<Vec<usize>> = nodes
         .iter()
         .map(|node| {
             let mut needs: Vec<usize> = sources(node).collect();
-            needs.sort_by_key(|&need| (ranks.get(&nodes[need].case).copied(), need));
+            needs.sort_by_key(|&need| (rank(&nodes[need]), need));
             needs.dedup();
             needs
         })

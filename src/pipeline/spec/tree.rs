@@ -142,9 +142,8 @@ fn mark_of(location: &serde_yaml::Location) -> Mark {
 
 /// Says what a parser's complaint means to the person who wrote the file.
 fn explain(error: &Error, source: &Source, mark: Mark) -> (String, Option<&'static str>) {
-    let indent = mark.line.checked_sub(1).and_then(|line| source.text.lines().nth(line)).unwrap_or_default();
-    let indent = &indent[..indent.len() - indent.trim_start().len()];
-    if indent.contains('\t') {
+    let line = mark.line.checked_sub(1).and_then(|line| source.text.lines().nth(line)).unwrap_or_default();
+    if line[..line.len() - line.trim_start().len()].contains('\t') {
         return ("a tab indents this line".to_owned(), Some("YAML is indented with spaces"));
     }
     match error.without_snippet() {
@@ -165,9 +164,13 @@ fn explain(error: &Error, source: &Source, mark: Mark) -> (String, Option<&'stat
         other => {
             let text = other.to_string();
             let text = text.split(" at line ").next().unwrap_or_default().to_owned();
-            let hint = text
-                .contains("mapping values are not allowed")
-                .then_some("check the indentation of this line and the one above; text that holds `: ` needs quotes");
+            let hint = if line.contains("${") {
+                Some("`$name` stands for a whole value, without braces")
+            } else if text.contains("mapping values are not allowed") {
+                Some("check the indentation of this line and the one above; text that holds `: ` needs quotes")
+            } else {
+                None
+            };
             (text, hint)
         }
     }
@@ -179,8 +182,8 @@ enum Raw {
     Bool(bool),
     Number(Option<Number>),
     Text(String),
-    List(Vec<Spanned<Raw>>),
-    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
+    List(Vec<Spanned<Self>>),
+    Map(Vec<(Spanned<String>, Spanned<Self>)>),
 }
 
 fn settle(raw: Spanned<Raw>, source: &Source) -> Result<Node> {
