@@ -1,0 +1,48 @@
+//! The arithmetic of an MSDnet on the CPU, in one documented order per number, so that it gives the same bits for any
+//! number of threads and any vector width.
+//!
+//! Maps are numbered with the input first: `f_0 .. f_(c_in - 1)` are the image's channels, then `width` maps a layer. Every
+//! `fma` rounds once; every chain below is evaluated from left to right.
+//!
+//! ```text
+//! forward    z_k(y, x) = b_k, then for each earlier map c, row tap ky, column tap kx:
+//!                        z = fma(f_c(y + (ky - 1) d, x + (kx - 1) d), w_k[c][ky][kx], z)     border reflected
+//!            f_k       = z > 0 ? z : 0
+//!            logit_o   = b_o, then for each map c: fma(f_c, w_o[c], logit)
+//! loss       Σ over pixels in f64, `numeric::tree_sum`
+//! backward   g_c       = 0, then for each class o: fma(w_o[c], dlogit_o, g)
+//!            for k from the last map to the first:
+//!              δ_k = f_k > 0 ? g_k : 0
+//!              E_t(q) = Σ δ_k over the pixels whose tap t reads pixel q: rows first (direct + reflected), then columns
+//!              for each earlier map c, tap t: g_c(q) = fma(E_t(q), w_k[c][t], g_c(q))
+//! weights    dw_k[c][t] = Σ_q E_t(q) f_c(q): bands of 32 rows; in a band lane x mod 16 is one f32 chain of fma over rows
+//!            and columns; then lanes and bands are added in order in f64. Biases: the same with f = 1.
+//! ```
+//! Gathering through `E`, the adjoint of the reflected shift, makes the backward pass a product of small dense matrices
+//! over whole rows: no border case and no padded gradient is left in the hot loop.
+
+mod adjoint;
+mod backward;
+mod forward;
+mod head;
+mod lanes;
+mod maps;
+mod simd;
+mod softmax;
+
+#[cfg(test)]
+mod check;
+
+pub use backward::{Gradients, InputGradient, backward};
+pub use forward::forward;
+pub use maps::{Maps, Size};
+pub use simd::{Simd, active, force};
+pub use softmax::{IGNORED, nll, probabilities};
+
+/// Multiply-adds below which a loop stays on its thread: about 100 µs of work.
+const WORTH_SPLITTING: usize = 3_000_000;
+
+/// Returns whether a loop of that many multiply-adds is worth more than one thread.
+fn worth_splitting(multiply_adds: usize) -> bool {
+    multiply_adds >= WORTH_SPLITTING && rayon::current_num_threads() > 1
+}

@@ -1,0 +1,214 @@
+//! The network as two operations of a burn backend: `msd_block`, from image to logits, and the mean negative log-likelihood.
+//!
+//! A backend gets both for nothing as compositions of ordinary operations ([`super::reference`]). Flex, burn's CPU backend,
+//! has them as single operations on our kernels: one buffer holds all maps of a slice, and backward returns the gradients
+//! of all parameters at once, where a graph of concatenations would keep 5 GB of copies for a 512 x 512 slice.
+
+use std::sync::Arc;
+
+use burn::{
+    backend::{
+        Autodiff, Flex,
+        autodiff::{
+            checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
+            grads::Gradients as GradientStore,
+            ops::{Backward, Ops, OpsKind},
+        },
+        flex::FlexTensor,
+    },
+    tensor::{
+        Tensor, TensorData, TensorPrimitive,
+        backend::Backend,
+        ops::{FloatTensor, FloatTensorOps as _},
+    },
+};
+
+use super::{
+    kernels::{self, InputGradient, Maps, Size},
+    msdnet::Architecture,
+    reference,
+};
+
+/// A backend that can run the network.
+pub trait MsdBackend: Backend {
+    /// Returns the logits `[n, classes, y, x]` of slices `[n, channels, y, x]`, for parameters in one flat list
+    /// (laid out as [`Architecture`] says).
+    fn msd_block(
+        input: FloatTensor<Self>,
+        parameters: FloatTensor<Self>,
+        net: &Arc<Architecture>,
+    ) -> FloatTensor<Self> {
+        let logits = reference::msd_block::<Self>(from_float(input), from_float(parameters), net);
+        into_float(logits)
+    }
+
+    /// Returns the mean negative log-likelihood `[1]` over the pixels whose class is not [`kernels::IGNORED`]; `target`
+    /// holds n x y x x classes.
+    fn mean_nll(logits: FloatTensor<Self>, target: &Arc<[u8]>) -> FloatTensor<Self> {
+        into_float(reference::mean_nll::<Self>(from_float(logits), target))
+    }
+}
+
+/// Returns the logits of slices: [`MsdBackend::msd_block`] on tensors.
+pub fn msd_block<B: MsdBackend>(
+    input: Tensor<B, 4>,
+    parameters: Tensor<B, 1>,
+    net: &Arc<Architecture>,
+) -> Tensor<B, 4> {
+    from_float(B::msd_block(into_float(input), into_float(parameters), net))
+}
+
+/// Returns the loss: [`MsdBackend::mean_nll`] on tensors.
+pub fn mean_nll<B: MsdBackend>(logits: Tensor<B, 4>, target: &Arc<[u8]>) -> Tensor<B, 1> {
+    from_float(B::mean_nll(into_float(logits), target))
+}
+
+fn from_float<B: Backend, const D: usize>(primitive: FloatTensor<B>) -> Tensor<B, D> {
+    Tensor::from_primitive(TensorPrimitive::Float(primitive))
+}
+
+fn into_float<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> FloatTensor<B> {
+    tensor.into_primitive().tensor()
+}
+
+#[cfg(feature = "cuda")]
+impl MsdBackend for burn::backend::Cuda {}
+#[cfg(feature = "cuda")]
+impl MsdBackend for Autodiff<burn::backend::Cuda> {}
+
+impl MsdBackend for Flex {
+    fn msd_block(input: FlexTensor, parameters: FlexTensor, net: &Arc<Architecture>) -> FlexTensor {
+        forward(&input, &parameters, net).0
+    }
+
+    fn mean_nll(logits: FlexTensor, target: &Arc<[u8]>) -> FlexTensor {
+        loss_and_gradient(&logits, target).0
+    }
+}
+
+impl<C: CheckpointStrategy> MsdBackend for Autodiff<Flex, C> {
+    fn msd_block(
+        input: FloatTensor<Self>,
+        parameters: FloatTensor<Self>,
+        net: &Arc<Architecture>,
+    ) -> FloatTensor<Self> {
+        let parents = [input.node.clone(), parameters.node.clone()];
+        match BlockGradient.prepare::<C>(parents).compute_bound().stateful() {
+            OpsKind::Tracked(operation) => {
+                let (logits, maps) = forward(&input.primitive, &parameters.primitive, net);
+                let kept = Kept { maps: Arc::new(maps), parameters: parameters.primitive, net: Arc::clone(net) };
+                operation.finish(kept, logits)
+            }
+            OpsKind::UnTracked(operation) => {
+                operation.finish(Flex::msd_block(input.primitive, parameters.primitive, net))
+            }
+        }
+    }
+
+    fn mean_nll(logits: FloatTensor<Self>, target: &Arc<[u8]>) -> FloatTensor<Self> {
+        match LossGradient.prepare::<C>([logits.node.clone()]).compute_bound().stateful() {
+            OpsKind::Tracked(operation) => {
+                let (loss, gradient) = loss_and_gradient(&logits.primitive, target);
+                operation.finish(gradient, loss)
+            }
+            OpsKind::UnTracked(operation) => operation.finish(Flex::mean_nll(logits.primitive, target)),
+        }
+    }
+}
+
+/// The backward step of `msd_block`.
+#[derive(Debug)]
+struct BlockGradient;
+
+/// What `msd_block` keeps from forward to backward: the maps of each slice, and nothing twice.
+#[derive(Clone, Debug)]
+struct Kept {
+    maps: Arc<Vec<Maps>>,
+    parameters: FlexTensor,
+    net: Arc<Architecture>,
+}
+
+impl Backward<Flex, 2> for BlockGradient {
+    type State = Kept;
+
+    fn backward(self, ops: Ops<Kept, 2>, grads: &mut GradientStore, _: &mut Checkpointer) {
+        let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
+        let Kept { maps, parameters, net } = ops.state;
+        let [input_node, parameter_node] = ops.parents;
+        let wanted = if input_node.is_some() { InputGradient::Wanted } else { InputGradient::Skipped };
+        let (parameters, simd) = (parameters.to_contiguous(), kernels::active());
+        let [n, _, rows, columns] = gradient.layout().shape().dims();
+        let per_slice = net.classes * rows * columns;
+        let mut sum = vec![0.0_f32; net.parameter_count()];
+        let mut input = Vec::new();
+        for (maps, gradient) in maps.iter().zip(gradient.storage::<f32>().chunks_exact(per_slice)) {
+            let slice = kernels::backward(maps, parameters.storage(), gradient, &net, (wanted, simd));
+            sum.iter_mut().zip(&slice.parameters).for_each(|(sum, gradient)| *sum += gradient);
+            input.extend(slice.input.into_iter().flatten());
+        }
+        if let Some(node) = input_node {
+            grads.register::<Flex>(node.id, tensor(input, &[n, net.input_channels, rows, columns]));
+        }
+        if let Some(node) = parameter_node {
+            let count = sum.len();
+            grads.register::<Flex>(node.id, tensor(sum, &[count]));
+        }
+    }
+}
+
+/// The backward step of `mean_nll`; its state is the gradient for a loss of weight one.
+#[derive(Debug)]
+struct LossGradient;
+
+impl Backward<Flex, 1> for LossGradient {
+    type State = FlexTensor;
+
+    fn backward(self, ops: Ops<FlexTensor, 1>, grads: &mut GradientStore, _: &mut Checkpointer) {
+        let upstream = grads.consume::<Flex>(&ops.node).to_contiguous();
+        if let [Some(node)] = ops.parents {
+            let scaled = Flex::float_mul_scalar(ops.state, upstream.storage::<f32>()[0].into());
+            grads.register::<Flex>(node.id, scaled);
+        }
+    }
+}
+
+/// Returns the logits of a batch and all maps of each slice.
+fn forward(input: &FlexTensor, parameters: &FlexTensor, net: &Architecture) -> (FlexTensor, Vec<Maps>) {
+    let (input, parameters) = (input.to_contiguous(), parameters.to_contiguous());
+    let [n, channels, rows, columns] = input.layout().shape().dims();
+    let (size, simd) = (Size { rows, columns }, kernels::active());
+    let (logits, maps): (Vec<Vec<f32>>, Vec<Maps>) = input
+        .storage::<f32>()
+        .chunks_exact(channels * size.pixels())
+        .map(|image| {
+            let (maps, logits) = kernels::forward(image, size, parameters.storage(), net, simd);
+            (logits, maps)
+        })
+        .unzip();
+    (tensor(logits.concat(), &[n, net.classes, rows, columns]), maps)
+}
+
+/// Returns the mean loss of a batch and its gradient with respect to the logits.
+fn loss_and_gradient(logits: &FlexTensor, target: &[u8]) -> (FlexTensor, FlexTensor) {
+    let logits = logits.to_contiguous();
+    let [n, classes, rows, columns] = logits.layout().shape().dims();
+    // The kernel wants [class][pixel]: for one slice that is what is there.
+    let (loss, gradient) = if n == 1 {
+        kernels::nll(logits.storage(), target, kernels::active())
+    } else {
+        let pixels = rows * columns;
+        let class_first = swap_outer(logits.storage(), n, classes, pixels);
+        let (loss, gradient) = kernels::nll(&class_first, target, kernels::active());
+        (loss, swap_outer(&gradient, classes, n, pixels))
+    };
+    (tensor(vec![loss as f32], &[1]), tensor(gradient, &[n, classes, rows, columns]))
+}
+
+/// Returns `[b][a][pixel]` from `[a][b][pixel]`.
+fn swap_outer(data: &[f32], a: usize, b: usize, pixels: usize) -> Vec<f32> {
+    (0..b).flat_map(|j| (0..a).flat_map(move |i| &data[(i * b + j) * pixels..][..pixels])).copied().collect()
+}
+
+fn tensor(data: Vec<f32>, shape: &[usize]) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(data, shape))
+}
