@@ -4,6 +4,7 @@ use std::{
     fs::{self, File},
     io::{self, Write as _},
     path::Path,
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use crate::fault::{Fault, Kind, Result};
@@ -50,10 +51,12 @@ pub(crate) fn replace_file_lightly(path: &Path, bytes: &[u8]) -> io::Result<()> 
     by_renaming(path, |beside| fs::write(beside, bytes))
 }
 
-/// The temporary file beside is `.<name>.<pid>.tmp`.
+/// The temporary file beside is `.<name>.<pid>.<n>.tmp`.
 fn by_renaming(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let beside = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
+    let n = NEXT.fetch_add(1, Ordering::Relaxed);
+    let beside = path.with_file_name(format!(".{name}.{}.{n}.tmp", std::process::id()));
     let written = write(&beside).and_then(|()| fs::rename(&beside, path));
     if written.is_err() {
         // Nothing more can be done for a file that could not be written.
