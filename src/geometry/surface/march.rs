@@ -25,7 +25,7 @@ pub(super) fn vertices<T: Copy + Sync>(
     world_from_voxel: &DAffine3,
     depth: impl Fn(T) -> f64 + Sync,
 ) -> Vec<DVec3> {
-    let [width, height, _] = lattice.size;
+    let [width, height, slices] = lattice.size;
     let grid_size = lattice.size.map(|n| n - 2 * lattice.pad);
     let depth_at = |point: [usize; 3]| -> Option<f64> {
         let [x, y, z] = point.map(|p| p.wrapping_sub(lattice.pad));
@@ -45,8 +45,7 @@ pub(super) fn vertices<T: Copy + Sync>(
         voxel[axis] += share;
         world_from_voxel.transform_point3(voxel)
     };
-    let rows = height * lattice.size[2];
-    let slabs: Vec<Vec<DVec3>> = (0..rows.div_ceil(height))
+    let slabs: Vec<Vec<DVec3>> = (0..slices)
         .into_par_iter()
         .map(|z| {
             let mut slab = Vec::new();
@@ -126,9 +125,9 @@ fn march_row(
             let case = &cases[(corners(0) | corners(1) | corners(2) | corners(3)) as usize];
             let cut = |edge: usize| u32::from(case.cut >> edge & 1);
             let mut ids = [0; 12];
-            for k in 0..4 {
-                ids[k] = along_x[k];
-                along_x[k] += cut(k);
+            ids[..4].copy_from_slice(&along_x);
+            for (edge, next) in along_x.iter_mut().enumerate() {
+                *next += cut(edge);
             }
             for k in 0..2 {
                 ids[4 + 2 * k] = along_y[k];

@@ -122,10 +122,11 @@ fn a_sphere_and_a_torus_converge_with_the_square_of_the_spacing() {
     };
     let sphere = |p: DVec3| 13.0 - p.length();
     let torus = |p: DVec3| 4.0 - libm::hypot(libm::hypot(p.x, p.y) - 10.0, p.z);
-    let cases: [(&dyn Fn(DVec3) -> f64, f64, i64); 2] =
-        [(&sphere, 4.0 / 3.0 * pi * 13.0_f64.powi(3), 2), (&torus, 2.0 * pi * pi * 10.0 * 16.0, 0)];
-    for (f, volume_mm3, euler) in cases {
-        let (coarse, fine) = (error(24, f, volume_mm3, euler), error(48, f, volume_mm3, euler));
+    let sphere_mm3 = 4.0 / 3.0 * pi * 13.0_f64.powi(3);
+    let torus_mm3 = 2.0 * pi * pi * 10.0 * 16.0;
+    for [coarse, fine] in
+        [[24, 48].map(|n| error(n, &sphere, sphere_mm3, 2)), [24, 48].map(|n| error(n, &torus, torus_mm3, 0))]
+    {
         assert!(fine < 0.01 && coarse / fine > 3.5, "{coarse} then {fine}");
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn closure(soup: &Soup<'_>) -> Closure {
     Closure { even: odd == 0, balanced: sum == 0 }
 }
 
-/// Mixes words (Steele, Lea and Flood's SplitMix64 finaliser).
+/// Mixes words (Steele, Lea and Flood's `SplitMix64` finaliser).
 fn hash(words: &[u64]) -> u64 {
     words.iter().fold(0x9e37_79b9_7f4a_7c15, |state, word| {
         let mut z = (state ^ word).wrapping_add(0x9e37_79b9_7f4a_7c15);

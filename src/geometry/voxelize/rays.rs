@@ -28,7 +28,7 @@ pub(super) struct Soup<'a> {
 pub(super) const SCANS: [[usize; 3]; 3] = [[0, 1, 2], [1, 0, 2], [2, 0, 1]];
 
 /// Mark of the voxels of a ray that ends inside: the surface is open there and nothing can be said.
-pub(super) const UNKNOWN: u8 = 2;
+const UNKNOWN: u8 = 2;
 
 /// What the rays along one axis found.
 pub(super) struct Scan {
@@ -156,7 +156,7 @@ mod tests {
 
     /// Marks of one slice of 4 x 4 rays that cross two triangles of a square, as 0/1 for "one crossing".
     fn crossings(points: &[[f64; 3]], triangles: &[[u32; 3]]) -> Vec<i32> {
-        let mut steps = vec![0; 2 * 4 * 4];
+        let mut steps = [0; 2 * 4 * 4];
         for slice in 0..4 {
             for t in triangles {
                 let corners = t.map(|p| points[p as usize]);
