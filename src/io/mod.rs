@@ -1,0 +1,32 @@
+//! The only readers and writers of images and meshes, one format a file. Here frames and units are settled: whatever a
+//! file says, what leaves this module is LPS millimetres.
+//!
+//! ```text
+//! image   by name and content ─▶ dicom  nifti  nrrd  metaimage ─▶ raw (samples), gzip, file
+//! mesh    by name and content ─▶ stl  ply  obj                 ─▶ weld
+//! series  what a folder of DICOM holds, and its digests
+//! info    the numbers of one file, as JSON
+//! ```
+//! Three rules hold in every reader. Sizes that a header declares are compared with the length of the file before
+//! anything of that size is allocated. Nothing is mended in silence: an unfit file is refused with its numbers and the
+//! remedy, or repaired when [`image::ImageOptions`] asks, and then a note says so. Of what a header says about people,
+//! nothing is read; notes and errors hold no text of a file, only numbers.
+
+pub mod dicom;
+pub mod image;
+pub mod info;
+pub mod mesh;
+pub mod series;
+pub mod sniff;
+
+mod affine;
+mod file;
+mod gzip;
+mod metaimage;
+mod nifti;
+mod nrrd;
+mod obj;
+mod ply;
+mod raw;
+mod stl;
+mod weld;

@@ -1,0 +1,225 @@
+//! The text header of a NRRD file: `field: value` lines, comments and `key:=value` pairs dropped unread.
+
+use crate::{
+    fault::{Fault, Result},
+    io::{
+        affine::Affine,
+        raw::{Endian, Scalar},
+    },
+    space::DVec3,
+};
+
+/// How the samples are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Raw,
+    Gzip,
+}
+
+/// What of a header matters here.
+pub(super) struct Header {
+    pub(super) scalar: Scalar,
+    pub(super) endian: Endian,
+    pub(super) encoding: Encoding,
+    pub(super) affine: Affine,
+    pub(super) data_file: Option<String>,
+    pub(super) byte_skip: i64,
+    pub(super) line_skip: usize,
+    pub(super) notes: Vec<String>,
+}
+
+/// Headers are a few hundred bytes; a longer one is no header.
+const MOST_HEADER: usize = 1 << 20;
+
+#[derive(Default)]
+struct Fields {
+    scalar: Option<Scalar>,
+    dimension: Option<usize>,
+    sizes: Option<Vec<usize>>,
+    encoding: Option<Encoding>,
+    endian: Option<Endian>,
+    space: Option<[f64; 3]>,
+    spacings: Option<Vec<f64>>,
+    directions: Option<Vec<DVec3>>,
+    origin: Option<DVec3>,
+    data_file: Option<String>,
+    byte_skip: i64,
+    line_skip: usize,
+}
+
+impl Header {
+    /// Returns the header and the offset of what follows it.
+    ///
+    /// # Errors
+    /// Unfit with the line number.
+    pub(super) fn parse(bytes: &[u8]) -> Result<(Self, usize)> {
+        let mut fields = Fields::default();
+        let (mut at, mut number, mut ended) = (0, 0, false);
+        while at < bytes.len() && !ended {
+            let window = &bytes[at..bytes.len().min(at + MOST_HEADER)];
+            let length = window.iter().position(|&b| b == b'\n').unwrap_or(window.len());
+            let line = &bytes[at..at + length];
+            at = (at + length + 1).min(bytes.len());
+            number += 1;
+            let Ok(line) = std::str::from_utf8(line) else { continue };
+            let line = line.trim_end();
+            ended = line.is_empty();
+            if number == 1 && !line.starts_with("NRRD000") {
+                return Err(Fault::unfit("this is no NRRD image: it does not begin with NRRD000"));
+            }
+            if number > 1 && !line.starts_with('#') && !line.contains(":=") {
+                fields.line(line).map_err(|fault| fault.at(format!("header line {number}")))?;
+            }
+        }
+        if !ended && fields.data_file.is_none() {
+            return Err(
+                Fault::unfit("the header has no end (an empty line)").hint("the file is truncated: copy it again")
+            );
+        }
+        Ok((fields.finish()?, at))
+    }
+}
+
+impl Fields {
+    fn line(&mut self, line: &str) -> Result<()> {
+        let Some((name, value)) = line.split_once(':') else {
+            return if line.is_empty() {
+                Ok(())
+            } else {
+                Err(Fault::unfit("this line is neither a field nor a comment"))
+            };
+        };
+        let value = value.trim();
+        match name.to_ascii_lowercase().as_str() {
+            "type" => self.scalar = Some(scalar(value)?),
+            "dimension" => self.dimension = Some(number(value)?),
+            "sizes" => self.sizes = Some(value.split_whitespace().map(number).collect::<Result<_>>()?),
+            "encoding" => self.encoding = Some(encoding(value)?),
+            "endian" => self.endian = Some(endian(value)?),
+            "space" => self.space = Some(space(value)?),
+            "spacings" => self.spacings = Some(value.split_whitespace().map(number).collect::<Result<_>>()?),
+            "space directions" => self.directions = Some(vectors(value)?),
+            "space origin" => self.origin = vectors(value)?.first().copied(),
+            "data file" | "datafile" => self.data_file = Some(value.to_owned()),
+            "byte skip" | "byteskip" => self.byte_skip = number(value)?,
+            "line skip" | "lineskip" => self.line_skip = number(value)?,
+            // Kinds, units, measurement frames, old min and max: nothing that moves a voxel.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Header> {
+        let missing = |field: &str| Fault::unfit(format!("the header has no field `{field}`"));
+        let sizes = self.sizes.ok_or_else(|| missing("sizes"))?;
+        let scalar = self.scalar.ok_or_else(|| missing("type"))?;
+        let encoding = self.encoding.ok_or_else(|| missing("encoding"))?;
+        let dimension = self.dimension.ok_or_else(|| missing("dimension"))?;
+        let size: [usize; 3] = sizes.as_slice().try_into().ok().filter(|_| dimension == 3).ok_or_else(|| {
+            Fault::unfit(format!("the image has {dimension} axes of sizes {sizes:?}, three are needed"))
+                .hint("extract one volume first (a list or colour axis is not a CT)")
+        })?;
+        let endian = match self.endian {
+            Some(endian) => endian,
+            None if scalar.bytes() == 1 => Endian::Little,
+            None => return Err(missing("endian")),
+        };
+        let mut notes = Vec::new();
+        let signs = self.space.unwrap_or_else(|| {
+            notes.push("the header states no space; the axes are taken as L, P, S".to_owned());
+            [1.0; 3]
+        });
+        let columns = match (self.directions, self.spacings) {
+            (Some(directions), _) => directions,
+            (None, Some(s)) if s.len() == 3 => {
+                vec![DVec3::X * s[0].abs(), DVec3::Y * s[1].abs(), DVec3::Z * s[2].abs()]
+            }
+            _ => return Err(missing("space directions")),
+        };
+        let columns: [DVec3; 3] = columns.as_slice().try_into().map_err(|_| {
+            Fault::unfit(format!("the field `space directions` has {} vectors, three are needed", columns.len()))
+        })?;
+        let lps = |v: DVec3| v * DVec3::from_array(signs);
+        let origin_mm = lps(self.origin.unwrap_or(DVec3::ZERO));
+        Ok(Header {
+            scalar,
+            endian,
+            encoding,
+            affine: Affine { size, origin_mm, columns_mm: columns.map(lps) },
+            data_file: self.data_file,
+            byte_skip: self.byte_skip,
+            line_skip: self.line_skip,
+            notes,
+        })
+    }
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> Result<T> {
+    text.parse().map_err(|_| Fault::unfit("a number was expected here"))
+}
+
+fn vectors(text: &str) -> Result<Vec<DVec3>> {
+    let mut out = Vec::new();
+    for part in text.split(')').map(str::trim).filter(|part| !part.is_empty()) {
+        let inner = part.strip_prefix('(').ok_or_else(|| Fault::unfit("a vector like (1,0,0) was expected here"))?;
+        let values = inner.split(',').map(|v| number::<f64>(v.trim())).collect::<Result<Vec<f64>>>()?;
+        let [x, y, z] = values.as_slice() else {
+            return Err(Fault::unfit(format!("a vector has {} numbers, three are needed", values.len())));
+        };
+        out.push(DVec3::new(*x, *y, *z));
+    }
+    Ok(out)
+}
+
+fn scalar(text: &str) -> Result<Scalar> {
+    Ok(match text {
+        "uchar" | "unsigned char" | "uint8" | "uint8_t" => Scalar::U8,
+        "signed char" | "int8" | "int8_t" => Scalar::I8,
+        "ushort" | "unsigned short" | "unsigned short int" | "uint16" | "uint16_t" => Scalar::U16,
+        "short" | "short int" | "signed short" | "signed short int" | "int16" | "int16_t" => Scalar::I16,
+        "uint" | "unsigned int" | "uint32" | "uint32_t" => Scalar::U32,
+        "int" | "signed int" | "int32" | "int32_t" => Scalar::I32,
+        "ulonglong" | "unsigned long long" | "unsigned long long int" | "uint64" | "uint64_t" => Scalar::U64,
+        "longlong"
+        | "long long"
+        | "long long int"
+        | "signed long long"
+        | "signed long long int"
+        | "int64"
+        | "int64_t" => Scalar::I64,
+        "float" => Scalar::F32,
+        "double" => Scalar::F64,
+        _ => return Err(Fault::unfit("this voxel type is not supported").hint("write the image as short or float")),
+    })
+}
+
+fn encoding(text: &str) -> Result<Encoding> {
+    match text.to_ascii_lowercase().as_str() {
+        "raw" => Ok(Encoding::Raw),
+        "gzip" | "gz" => Ok(Encoding::Gzip),
+        known @ ("txt" | "text" | "ascii" | "hex" | "bz2" | "bzip2" | "zrl" | "zstd") => {
+            Err(Fault::unfit(format!("the NRRD encoding `{known}` is not supported")).hint("write it as raw or gzip"))
+        }
+        _ => Err(Fault::unfit("this NRRD encoding is not known").hint("write it as raw or gzip")),
+    }
+}
+
+fn endian(text: &str) -> Result<Endian> {
+    match text.to_ascii_lowercase().as_str() {
+        "little" => Ok(Endian::Little),
+        "big" => Ok(Endian::Big),
+        _ => Err(Fault::unfit("the byte order is `little` or `big`")),
+    }
+}
+
+/// Returns the signs that turn a space to LPS.
+fn space(text: &str) -> Result<[f64; 3]> {
+    match text.to_ascii_lowercase().as_str() {
+        "left-posterior-superior" | "lps" => Ok([1.0, 1.0, 1.0]),
+        "right-anterior-superior" | "ras" => Ok([-1.0, -1.0, 1.0]),
+        "left-anterior-superior" | "las" => Ok([1.0, -1.0, 1.0]),
+        _ => Err(Fault::unfit(
+            "this space is not supported: left-posterior-superior, right- or left-anterior-superior are",
+        )),
+    }
+}
