@@ -19,3 +19,18 @@ pub mod space;
 pub mod mesh;
 pub mod pipeline;
 pub mod volume;
+
+pub mod geometry;
+pub mod manifest;
+
+pub mod baselines;
+pub mod io;
+pub mod metrics;
+pub mod model;
+pub mod phantom;
+
+pub mod report;
+
+pub mod stages;
+
+pub mod cli;

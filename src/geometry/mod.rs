@@ -5,5 +5,6 @@
 pub mod align;
 pub mod components;
 pub mod morphology;
+pub mod resample;
 pub mod surface;
 pub mod voxelize;

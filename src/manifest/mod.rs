@@ -8,6 +8,7 @@ mod field;
 mod parse;
 pub mod scan;
 mod schema;
+mod verify;
 #[cfg(test)]
 mod tests;
 

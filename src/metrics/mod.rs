@@ -10,6 +10,7 @@ pub mod defect;
 pub mod overlap;
 pub mod row;
 pub mod surface;
+pub mod vault;
 
 mod distances;
 mod farthest;

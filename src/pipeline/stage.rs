@@ -79,6 +79,26 @@ pub trait Params: Serialize + DeserializeOwned + JsonSchema + Default {
     }
 }
 
+/// What is known of an artifact before it exists: enough to foretell time and disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Extent {
+    /// Voxels along each axis, zero for what is no volume.
+    pub size: [usize; 3],
+    /// Triangles, zero for what is no mesh.
+    pub triangles: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+}
+
+/// What an execution is expected to cost.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Forecast {
+    /// Core-seconds on the reference machine (2.5 GHz x86-64 with AVX2).
+    pub core_seconds: f64,
+    /// Extent of each output.
+    pub outputs: BTreeMap<&'static str, Extent>,
+}
+
 /// A stage with no parameters.
 #[derive(Clone, Debug, Default, Serialize, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -109,6 +129,12 @@ pub trait Stage: Send + Sync + 'static {
     /// # Errors
     /// Unfit when an input cannot be used; the message needs no case name, the engine adds it.
     fn run(params: &Self::Params, job: &Job<'_>) -> Result<()>;
+
+    /// Returns what an execution is expected to cost, from the extents of its inputs.
+    #[must_use]
+    fn forecast(_params: &Self::Params, _given: &BTreeMap<&str, Vec<Extent>>) -> Forecast {
+        Forecast::default()
+    }
 }
 
 /// One artifact given to a stage.
@@ -158,6 +184,8 @@ pub struct Job<'a> {
     pub seed: Seed,
     /// A folder that survives a killed run of the same key: checkpoints live here. Not part of the result.
     pub scratch: PathBuf,
+    /// Where heavy arithmetic runs: `cpu` in a pipeline, whose results are keyed as such; a plain command may say otherwise.
+    pub device: String,
     /// Progress and cancellation.
     pub progress: &'a dyn Progress,
 }
@@ -229,6 +257,8 @@ pub trait Op: Send + Sync {
     /// # Errors
     /// As [`Stage::run`].
     fn run(&self, params: &Value, job: &Job<'_>) -> Result<()>;
+    /// Returns what an execution is expected to cost; nothing is foretold of parameters that do not resolve.
+    fn forecast(&self, params: &Value, given: &BTreeMap<&str, Vec<Extent>>) -> Forecast;
 }
 
 /// The adapter from a typed stage to the engine.
@@ -284,5 +314,8 @@ impl<S: Stage> Op for Typed<S> {
         let params: S::Params = serde_json::from_value(params.clone())
             .map_err(|error| Fault::usage(format!("parameters of `{}`: {error}", S::NAME)))?;
         S::run(&params, job)
+    }
+    fn forecast(&self, params: &Value, given: &BTreeMap<&str, Vec<Extent>>) -> Forecast {
+        serde_json::from_value(params.clone()).map_or_else(|_| Forecast::default(), |params| S::forecast(&params, given))
     }
 }

@@ -6,6 +6,8 @@ use crate::space::DVec3;
 /// Edge of a cell, mm, unless the bone is so large that the map would grow beyond [`MOST_CELLS`].
 const CELL_MM: f64 = 4.0;
 const MOST_CELLS: f64 = 2e6;
+/// Step of the rough distances, mm.
+const ROUGH_MM: f64 = 0.25;
 /// How far the map reaches beyond the bone, mm.
 const REACH_MM: f64 = 32.0;
 
@@ -18,6 +20,9 @@ pub(super) struct Field<'a> {
     size: [usize; 3],
     /// Centroid of the patch nearest to each cell's centre.
     nearest: Vec<[f32; 3]>,
+    /// Distance of each cell's centre to the nearest cell with a patch, in steps of [`ROUGH_MM`]: small enough for the
+    /// inner cache.
+    rough: Vec<u8>,
     /// Mean of all patches, and their root mean square distance from it.
     pub(super) centroid: DVec3,
     pub(super) radius_mm: f64,
@@ -29,8 +34,16 @@ impl<'a> Field<'a> {
         let (low, high) = (low - REACH_MM, high + REACH_MM);
         let cell_mm = CELL_MM.max(libm::cbrt((high - low).element_product() / MOST_CELLS));
         let size = ((high - low) / cell_mm).to_array().map(|n| n.ceil().max(1.0) as usize);
-        let mut field =
-            Self { bone, origin: low, cell_mm, size, nearest: Vec::new(), centroid: DVec3::ZERO, radius_mm: 0.0 };
+        let mut field = Self {
+            bone,
+            origin: low,
+            cell_mm,
+            size,
+            nearest: Vec::new(),
+            rough: Vec::new(),
+            centroid: DVec3::ZERO,
+            radius_mm: 0.0,
+        };
         let patches = field.patches();
         field.summarise(&patches);
         field.spread(&patches);
@@ -86,6 +99,34 @@ impl<'a> Field<'a> {
         let centroid =
             |&patch: &u32| patches.get(patch as usize).map_or([f32::MAX; 3], |(_, p)| p.as_vec3().to_array());
         self.nearest = owner.iter().map(centroid).collect();
+        let steps = (self.cell_mm / ROUGH_MM) as f32;
+        self.rough = squared.iter().map(|squared| (squared.sqrt() * steps) as u8).collect();
+    }
+
+    /// Returns a place in units of cells, for [`rough_mm`](Self::rough_mm).
+    pub(super) fn in_cells(&self, p: DVec3) -> DVec3 {
+        (p - self.origin) / self.cell_mm
+    }
+
+    /// Returns a length in units of cells.
+    pub(super) fn length_in_cells(&self, mm: f64) -> f64 {
+        mm / self.cell_mm
+    }
+
+    /// Returns the mean distance of places (in cells, shifted) to bone, to about a cell and cut off, mm; a place outside
+    /// the map costs three quarters of the cut.
+    pub(super) fn rough_mm(&self, places: &[[f32; 3]], shift: [f32; 3], cut_mm: f64) -> f64 {
+        let cut = (cut_mm / ROUGH_MM) as u32;
+        let [nx, ny, nz] = self.size.map(|n| n as u32);
+        let mut sum = 0_u32;
+        for place in places {
+            // A negative number becomes a huge one, so that one comparison an axis tells inside from outside.
+            let [x, y, z] = [0, 1, 2].map(|axis| (place[axis] + shift[axis]).floor() as i32 as u32);
+            let inside = x < nx && y < ny && z < nz;
+            let at = (x + nx * (y + ny * z)) as usize;
+            sum += if inside { u32::from(self.rough[at]).min(cut) } else { 3 * cut / 4 };
+        }
+        f64::from(sum) * ROUGH_MM / places.len().max(1) as f64
     }
 
     /// Returns the patch of bone near a place, or nothing when the place lies outside the map or the scan.

@@ -20,11 +20,12 @@ const SPECK_MM2: f64 = 200.0;
 pub(super) const CUT_MM: f64 = 8.0;
 /// What a point outside the scan costs when candidates are compared, mm.
 pub(super) const OUTSIDE_MM: f64 = 4.0;
-/// Points and rounds of the fit that decides between candidates, and of the last one.
+/// Points and rounds of the fit that decides between candidates, of the next, and of the last one.
 const CHOICE: (usize, usize) = (512, 12);
-const LAST: [(usize, usize); 2] = [(2048, 25), (8192, 15)];
+const MIDDLE: (usize, usize) = (2048, 12);
+const LAST: (usize, usize) = (8192, 12);
 /// The fit ends when a round moves the mesh by less, mm.
-const SETTLED_MM: f64 = 2e-4;
+const SETTLED_MM: f64 = 1e-3;
 /// Points per task.
 const CHUNK: usize = 256;
 
@@ -94,9 +95,14 @@ pub(super) fn choose(model: &Model, bone: &Bone, candidates: &[Rigid], trim: f64
     Choice { motion, score_mm, second_mm: fitted.iter().find(differs).map(|&(score, _)| score) }
 }
 
-/// Returns the motion after the fits with many points.
+/// Returns the motion after a fit with more points.
+pub(super) fn approach(model: &Model, bone: &Bone, start: &Rigid, trim: f64) -> Rigid {
+    fit(model.points(MIDDLE.0), model, bone, start, MIDDLE.1, trim)
+}
+
+/// Returns the motion after the last fit, with most points.
 pub(super) fn settle(model: &Model, bone: &Bone, start: &Rigid, trim: f64) -> Rigid {
-    LAST.iter().fold(*start, |motion, &(points, rounds)| fit(model.points(points), model, bone, &motion, rounds, trim))
+    fit(model.points(LAST.0), model, bone, start, LAST.1, trim)
 }
 
 /// Returns the mean distance to bone, cut off at [`CUT_MM`], mm.
@@ -168,7 +174,7 @@ fn pairs(points: &[Point], bone: &Bone, motion: &Rigid, near: &mut [Option<usize
 /// The farthest pairs are trimmed, pairs whose normals disagree are left out (the other table of the skull), and the rest
 /// is weighed down with its residual (Tukey's biweight, scale from the median absolute residual).
 pub(super) fn normal_equations_at(model: &Model, bone: &Bone, motion: &Rigid, trim: f64) -> Option<Normal> {
-    let points = model.points(LAST[0].0);
+    let points = model.points(MIDDLE.0);
     let pairs = pairs(points, bone, motion, &mut vec![None; points.len()]);
     normal_equations(pairs, motion.apply(model.centroid), trim)
 }

@@ -130,12 +130,13 @@ pub fn align(mesh: &Mesh, ct: &Volume<f32>, start: &Start, options: &AlignOption
     let mirror = fit::choose(&mirrored, &bone, &mirror_candidates, options.trim);
     drop(field);
 
-    let mut motion = fit::settle(&model, &bone, &best.motion, options.trim);
     let mut bone = bone;
+    let mut motion = fit::approach(&model, &bone, &best.motion, options.trim);
     if let Some(level) = calibrated(ct, &model, &bone, &motion, options) {
         bone = fit::Bone::new(ct, level)?;
-        motion = fit::settle(&model, &bone, &motion, options.trim);
+        motion = fit::approach(&model, &bone, &motion, options.trim);
     }
+    motion = fit::settle(&model, &bone, &motion, options.trim);
     let scores = quality::Scores {
         best: best.score_mm,
         second: best.second_mm,

@@ -12,7 +12,7 @@ use crate::space::{DMat3, DQuat, DVec3, Rigid};
 /// Rotations that are tried: no rotation is farther than about 13 degrees from one of them.
 const ROTATIONS: usize = 3072;
 /// Points that judge a start, that fit it, and that judge the fit.
-const POINTS: (usize, usize, usize) = (48, 192, 512);
+const POINTS: (usize, usize, usize) = (64, 192, 512);
 /// Starts that are fitted on the map, and motions that are returned.
 const FITTED: usize = 96;
 const RETURNED: usize = 6;
@@ -33,10 +33,8 @@ pub(super) fn search(model: &Model, field: &Field<'_>) -> Vec<Rigid> {
             let rotation = rotation(i);
             let motion =
                 |shift: DVec3| Rigid { rotation, translation_mm: field.centroid + shift - rotation * model.centroid };
-            // One start a rotation: the best of its shifts.
-            let judged =
-                |shift: &DVec3| (cost(model.points(POINTS.0), field, &motion(*shift), CUT_MM.0), i, motion(*shift));
-            shifts.iter().map(judged).fold((f64::INFINITY, i, Rigid::IDENTITY), |a, b| if b.0 < a.0 { b } else { a })
+            let (cost, shift) = best_shift(model, field, &motion(DVec3::ZERO), &shifts);
+            (cost, i, motion(shift))
         })
         .collect();
     starts.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
@@ -72,6 +70,21 @@ fn shifts(model: &Model, field: &Field<'_>) -> Vec<DVec3> {
     shifts
 }
 
+/// Returns the best of the shifts of a motion, with its cost.
+fn best_shift(model: &Model, field: &Field<'_>, motion: &Rigid, shifts: &[DVec3]) -> (f64, DVec3) {
+    let place = |point: &Point| field.in_cells(motion.apply(point.position)).as_vec3().to_array();
+    let places: Vec<[f32; 3]> = model.points(POINTS.0).iter().map(place).collect();
+    let mut best = (f64::INFINITY, DVec3::ZERO);
+    for &shift in shifts {
+        let cells = (shift * field.length_in_cells(1.0)).as_vec3().to_array();
+        let cost = field.rough_mm(&places, cells, CUT_MM.0);
+        if cost < best.0 {
+            best = (cost, shift);
+        }
+    }
+    best
+}
+
 /// Returns the i-th of [`ROTATIONS`] evenly spread rotations (super-Fibonacci spirals, Alexa 2022).
 fn rotation(i: usize) -> DMat3 {
     const PSI: f64 = 1.533_751_168_755_204_3;
@@ -89,7 +102,7 @@ fn rotation(i: usize) -> DMat3 {
     DMat3::from_quat(turn.normalize())
 }
 
-/// Returns the mean distance to bone, cut off; a point outside the scan costs half of that.
+/// Returns the mean distance to bone, cut off; a point outside the map costs three quarters of the cut.
 fn cost(points: &[Point], field: &Field<'_>, motion: &Rigid, cut_mm: f64) -> f64 {
     let one = |point: &Point| {
         let p = motion.apply(point.position);

@@ -1,0 +1,34 @@
+//! `calvaria convert`: any image to any image, any mesh to any mesh.
+
+use std::path::PathBuf;
+
+use super::{alone, scan::ScanOptions};
+use crate::{
+    fault::{Fault, Result},
+    io::{self, image::ImageOptions, mesh::MeshOptions},
+};
+
+/// Arguments of `convert`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// What to read
+    input: PathBuf,
+    /// What to write; its name tells the format
+    output: PathBuf,
+    #[command(flatten)]
+    scan: ScanOptions,
+}
+
+pub(super) fn run(args: &Args) -> Result<()> {
+    if !args.input.exists() {
+        return Err(Fault::usage("no such file or folder").at(args.input.display()));
+    }
+    if io::mesh::is_mesh_name(&args.input) {
+        let read = io::mesh::read(&args.input, &MeshOptions::default())?;
+        return alone::whole(&args.output, |part| io::mesh::write(part, &read.mesh));
+    }
+    let options: ImageOptions = serde_json::from_value(args.scan.to_map().into())
+        .map_err(|error| Fault::usage(format!("options of the scan: {error}")))?;
+    let image = io::image::read(&args.input, &options)?;
+    alone::whole(&args.output, |part| io::image::write_any(part, &image))
+}

@@ -1,0 +1,45 @@
+//! `calvaria infer`: segment a scan with a trained network.
+
+use std::path::PathBuf;
+
+use serde_json::Map;
+
+use super::{Context, alone::Alone, scan::ScanOptions};
+use crate::{
+    fault::Result,
+    model::Device,
+    stages::{Infer, InferParams},
+};
+
+/// Arguments of `infer`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// A trained network
+    #[arg(long, value_name = "MODEL")]
+    model: PathBuf,
+    /// The scan
+    #[arg(long, value_name = "CT")]
+    ct: PathBuf,
+    #[command(flatten)]
+    scan: ScanOptions,
+    /// Where to compute: auto, cpu, cuda, cuda:1
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// The label
+    #[arg(short, long, value_name = "LABEL")]
+    output: PathBuf,
+    /// Also write the probability of bone
+    #[arg(long, value_name = "VOLUME")]
+    probability: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
+    args.device.parse::<Device>()?.resolve()?;
+    let outputs = Alone::new()
+        .file("model", "model", &args.model, Map::new())?
+        .file("ct", "ct", &args.ct, args.scan.to_map())?
+        .on(&args.device)
+        .run::<Infer>(&InferParams { probability: args.probability.is_some() }, &args.output, context)?;
+    outputs.image("label", &args.output)?;
+    args.probability.as_deref().map_or(Ok(()), |wanted| outputs.image("probability", wanted))
+}

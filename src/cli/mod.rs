@@ -1,0 +1,238 @@
+//! The command line: one file a command, exit codes, hints, progress. The only module that prints.
+
+mod align;
+mod alone;
+mod compare;
+mod content;
+mod convert;
+mod dag;
+mod forecast;
+mod infer;
+mod info;
+mod log;
+mod manifest;
+mod mesh;
+mod out;
+mod phantom;
+mod plan;
+mod progress;
+mod run;
+mod scan;
+mod schema;
+mod segment;
+mod set;
+mod show;
+mod status;
+mod study;
+mod surface;
+mod table;
+mod threshold;
+mod train;
+mod voxelize;
+
+use std::{
+    ffi::OsString,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize},
+    },
+};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::fault::{Fault, Kind, Result};
+
+/// Exit codes, as every command's help tells them.
+const EXIT_CODES: &str = "Exit codes: 0 success; 1 a difference was found; 2 the command, pipeline or manifest is wrong; \
+3 an input is unfit or a stage failed; 4 verification mismatch; 5 needed data missing; 6 lock timeout; 130 interrupted.";
+
+#[derive(Debug, Parser)]
+#[command(name = "calvaria", version, about = "Reruns a CT skull-segmentation study to the same bytes. Research use only.", after_help = EXIT_CODES)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// Threads to use [default: all cores]
+    #[arg(short, long, global = true, env = "CALVARIA_JOBS", value_name = "N")]
+    jobs: Option<usize>,
+    /// Where results are kept [default: .calvaria beside the pipelines folder]
+    #[arg(long, global = true, env = "CALVARIA_STORE", value_name = "DIR")]
+    store: Option<PathBuf>,
+    /// Print the result as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// Say nothing but results and errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say more (twice: everything)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// No progress bars, also on a terminal
+    #[arg(long, global = true)]
+    no_progress: bool,
+    /// Work as if started in this folder
+    #[arg(short = 'C', global = true, value_name = "DIR")]
+    directory: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a pipeline: what is missing or changed, and nothing else
+    #[command(alias = "repro")]
+    Run(run::Args),
+    /// Show what `run` would do, with an estimate of time and disk
+    Plan(plan::Args),
+    /// Show the state of every stage
+    Status(status::Args),
+    /// Draw the graph of stages
+    Dag(dag::Args),
+    /// Print a published table
+    Table(table::Args),
+    /// Show past runs and what failed in them
+    Log(log::Args),
+    /// Show a stage of the pipeline, or a built-in with its parameters
+    Show(show::Args),
+    /// Print the JSON Schema of a file format
+    Schema(schema::Args),
+    /// Write or check a data manifest
+    #[command(subcommand)]
+    Manifest(manifest::Command),
+    /// Simulate one case
+    Phantom(phantom::Args),
+    /// Bring a mesh onto a scan
+    Align(align::Args),
+    /// Label a scan's voxels from a mesh
+    Voxelize(voxelize::Args),
+    /// Segment bone by intensity
+    Threshold(threshold::Args),
+    /// Train a network
+    Train(train::Args),
+    /// Segment a scan with a trained network
+    Infer(infer::Args),
+    /// Extract the surface of a volume
+    Surface(surface::Args),
+    /// Measure a prediction against the gold standard
+    Compare(compare::Args),
+    /// From a scan to a skull mesh or label in one step (research use only)
+    Segment(segment::Args),
+    /// Convert between image formats, or between mesh formats
+    Convert(convert::Args),
+    /// Describe an image or a mesh
+    Info(info::Args),
+    /// Look into a mesh
+    #[command(subcommand)]
+    Mesh(mesh::Command),
+}
+
+/// What a command may use beside its arguments.
+pub(crate) struct Context {
+    global: Global,
+    jobs: usize,
+    /// Number of the first signal, zero before: running stages drain.
+    cancelled: Arc<AtomicUsize>,
+}
+
+/// Runs the program and returns its exit code.
+#[must_use]
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> i32 {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            drop(error.print());
+            return error.exit_code();
+        }
+    };
+    let outcome = std::panic::catch_unwind(|| start(cli)).unwrap_or_else(|_| {
+        Err(Fault::unfit("the program met a state it did not expect").hint("please report this, with the lines above"))
+    });
+    match outcome {
+        Ok(()) => 0,
+        Err(fault) => {
+            if !matches!(fault.kind, Kind::Interrupted(13)) {
+                out::talk(format!("error: {fault}"));
+            }
+            fault.kind.exit_code()
+        }
+    }
+}
+
+fn start(cli: Cli) -> Result<()> {
+    set_up_log(&cli.global);
+    if let Some(folder) = &cli.global.directory {
+        std::env::set_current_dir(folder).map_err(|error| Fault::file("enter the folder", folder, &error))?;
+    }
+    let jobs = match cli.global.jobs {
+        Some(0) => return Err(Fault::usage("`--jobs` needs at least one thread")),
+        Some(jobs) => jobs,
+        None => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+    };
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(jobs)
+        .build_global()
+        .map_err(|error| Fault::unfit(format!("cannot start {jobs} threads: {error}")))?;
+    let context = Context { global: cli.global, jobs, cancelled: watch_signals()? };
+    dispatch(cli.command, &context)
+}
+
+fn dispatch(command: Command, context: &Context) -> Result<()> {
+    match command {
+        Command::Run(args) => run::run(&args, context),
+        Command::Plan(args) => plan::run(&args, context),
+        Command::Status(args) => status::run(&args, context),
+        Command::Dag(args) => dag::run(&args, context),
+        Command::Table(args) => table::run(&args, context),
+        Command::Log(args) => log::run(&args, context),
+        Command::Show(args) => show::run(&args, context),
+        Command::Schema(args) => schema::run(&args),
+        Command::Manifest(command) => manifest::run(&command, context),
+        Command::Phantom(args) => phantom::run(&args, context),
+        Command::Align(args) => align::run(&args, context),
+        Command::Voxelize(args) => voxelize::run(&args, context),
+        Command::Threshold(args) => threshold::run(&args, context),
+        Command::Train(args) => train::run(&args, context),
+        Command::Infer(args) => infer::run(&args, context),
+        Command::Surface(args) => surface::run(&args, context),
+        Command::Compare(args) => compare::run(&args, context),
+        Command::Segment(args) => segment::run(&args, context),
+        Command::Convert(args) => convert::run(&args),
+        Command::Info(args) => info::run(&args, context),
+        Command::Mesh(command) => mesh::run(&command, context),
+    }
+}
+
+/// The first signal asks running stages to stop; the second ends the program at once.
+fn watch_signals() -> Result<Arc<AtomicUsize>> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let cancelled = Arc::new(AtomicUsize::new(0));
+    let again = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&again))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&again)))
+            .and_then(|_| signal_hook::flag::register_usize(signal, Arc::clone(&cancelled), signal as usize))
+            .map_err(|error| Fault::unfit(format!("cannot watch for signals: {error}")))?;
+    }
+    Ok(cancelled)
+}
+
+fn set_up_log(global: &Global) {
+    let level = match (global.quiet, global.verbose) {
+        (true, _) => tracing::Level::ERROR,
+        (false, 0) => tracing::Level::WARN,
+        (false, 1) => tracing::Level::INFO,
+        (false, _) => tracing::Level::DEBUG,
+    };
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false)
+        .compact()
+        .init();
+}

@@ -1,0 +1,133 @@
+//! `calvaria run`: bring a study up to date.
+
+use std::{collections::BTreeSet, fs::File, path::PathBuf, sync::Arc, time::Duration};
+
+use serde_json::json;
+
+use super::{
+    Context, forecast, out,
+    progress::Watch,
+    study::{self, Study},
+    table,
+};
+use crate::{
+    fault::{Fault, Result},
+    pipeline::{
+        events::{Both, JsonLines, Observer},
+        execute::{Options, Outcome, Summary},
+        session::{self, Finished, LockRule},
+    },
+};
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    study: study::Args,
+    /// Show what would be done and stop (the same as `calvaria plan`)
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Stop at the first failure
+    #[arg(long)]
+    fail_fast: bool,
+    /// Execute the targets again and compare the results with the stored ones
+    #[arg(short, long)]
+    force: bool,
+    /// Fail if the lock file would change
+    #[arg(long)]
+    locked: bool,
+    /// Never execute, only restore from the store
+    #[arg(long)]
+    frozen: bool,
+    /// Give up when another process holds a stage for this long, in seconds
+    #[arg(long, value_name = "SECONDS")]
+    lock_timeout: Option<u64>,
+    /// Write every event as a line of JSON
+    #[arg(long, value_name = "FILE.jsonl")]
+    events: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
+    let study = Study::open(&args.study, context)?;
+    if args.dry_run {
+        return super::plan::show(&study, context);
+    }
+    study.check_data()?;
+    let only = study.selection()?;
+    let all = || (0..study.plan.nodes.len()).collect::<BTreeSet<usize>>();
+    let options = Options {
+        jobs: context.jobs,
+        fail_fast: args.fail_fast,
+        force: if args.force { only.clone().unwrap_or_else(all) } else { BTreeSet::new() },
+        only,
+        restore_only: args.frozen,
+        lock_timeout: args.lock_timeout.map(Duration::from_secs),
+        cancelled: Arc::clone(&context.cancelled),
+    };
+    let places = study.places(if args.locked || args.frozen { LockRule::Check } else { LockRule::Write });
+    let watch = Watch::new(&context.global);
+    let file = args.events.as_ref().map(|path| events_file(path)).transpose()?;
+    let observer: &dyn Observer = match &file {
+        Some(lines) => &Both(&watch, lines),
+        None => &watch,
+    };
+    let finished = session::run(&study.plan, &study.context(), &options, &places, observer)?;
+    watch.close();
+    tell(&study, &finished, context)?;
+    finished.fault.map_or(Ok(()), Err)
+}
+
+fn events_file(path: &PathBuf) -> Result<JsonLines<File>> {
+    File::create(path).map(JsonLines::new).map_err(|error| Fault::file("write the events", path, &error))
+}
+
+fn tell(study: &Study, finished: &Finished, context: &Context) -> Result<()> {
+    let summary = finished.report.summary();
+    for (node, outcome) in finished.report.ids.iter().zip(&finished.report.outcomes) {
+        match outcome {
+            Outcome::Failed(fault) => out::talk(format!("{node} failed: {fault}")),
+            Outcome::Skipped { why } if context.global.verbose > 0 => out::talk(format!("{node} skipped: {why}")),
+            _ => {}
+        }
+    }
+    if context.global.json {
+        let failed: Vec<_> = finished
+            .report
+            .failures()
+            .map(|(node, fault)| json!({ "node": node, "what": fault.what, "exit": fault.kind.exit_code() }))
+            .collect();
+        return out::json(&json!({
+            "pipeline": study.plan.name,
+            "run_id": finished.run,
+            "run": summary.ran,
+            "cached": summary.cached,
+            "failed": summary.failed,
+            "skipped": summary.skipped,
+            "conflicts": summary.conflicts,
+            "seconds": summary.seconds,
+            "published": finished.published,
+            "lock_changed": finished.lock_changed,
+            "failures": failed,
+        }));
+    }
+    if finished.report.complete() {
+        for text in table::published(study)? {
+            out::line(text)?;
+        }
+    }
+    if !context.global.quiet {
+        out::talk(sentence(&summary));
+    }
+    Ok(())
+}
+
+fn sentence(summary: &Summary) -> String {
+    let mut text = format!("run {} · cached {} · failed {}", summary.ran, summary.cached, summary.failed);
+    if summary.skipped > 0 {
+        text.push_str(&format!(" · skipped {}", summary.skipped));
+    }
+    if summary.conflicts > 0 {
+        text.push_str(&format!(" · conflicts {}", summary.conflicts));
+    }
+    format!("{text} · {}", forecast::human_seconds(summary.seconds))
+}

@@ -1,0 +1,201 @@
+//! A study opened from the command line: pipeline, manifest, plan, store, and the words that select a part of it.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+
+use super::{Context, content::Content, set};
+use crate::{
+    fault::{Fault, Result, near_miss},
+    manifest::Manifest,
+    pipeline::{
+        self,
+        execute,
+        plan::{Plan, Source},
+        session::{LockRule, Places},
+        statcache::StatCache,
+        store::Store,
+    },
+    stages,
+};
+
+/// Arguments of every command that works on a pipeline.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Args {
+    /// Pipeline file (.yaml), then targets: a stage (`infer`) or one of its items (`infer@p16`)
+    #[arg(value_name = "PIPELINE|TARGET")]
+    words: Vec<String>,
+    /// Override a variable or parameter: `vars.depth=30`, `train.lr=1.0e-4`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Use this manifest instead of the one in the pipeline
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
+    /// Where the manifest's paths start (never stored)
+    #[arg(long, value_name = "DIR")]
+    data_root: Option<PathBuf>,
+    /// Only these cases: p16,p17
+    #[arg(long, alias = "subject", value_name = "CASE", value_delimiter = ',')]
+    case: Vec<String>,
+}
+
+impl Args {
+    /// Returns the one word given, when it is not a pipeline file.
+    pub(super) fn only_word(&self) -> Option<&str> {
+        match self.words.as_slice() {
+            [word] if !is_pipeline(word) => Some(word),
+            _ => None,
+        }
+    }
+}
+
+/// A study, ready to be looked at or run.
+pub(super) struct Study {
+    pub(super) plan: Plan,
+    pub(super) store: Store,
+    cache: StatCache,
+    manifest: Manifest,
+    file: PathBuf,
+    root: PathBuf,
+    targets: Vec<String>,
+    cases: Vec<String>,
+}
+
+impl Study {
+    /// Opens the study; nothing is written and no data is read.
+    pub(super) fn open(args: &Args, context: &Context) -> Result<Self> {
+        let (file, targets) = pipeline_and_targets(&args.words)?;
+        let overrides = args.overrides.iter().map(|text| set::split(text)).collect::<Result<Vec<_>>>()?;
+        let spec = pipeline::load(&file, &overrides, args.manifest.as_deref())?;
+        let manifest = Manifest::load(&spec.manifest, args.data_root.as_deref())?;
+        let plan = pipeline::expand(&spec, &manifest.items(), stages::OPS)?;
+        let root = root_of(&file);
+        let store_root = context.global.store.clone().unwrap_or_else(|| root.join(".calvaria"));
+        let store = Store::open(&store_root)?;
+        let cache = StatCache::open(store.root());
+        Ok(Self { plan, store, cache, manifest, file, root, targets, cases: args.case.clone() })
+    }
+
+    /// Refuses a study whose files are missing, or whose training and test cases share a scan.
+    pub(super) fn check_data(&self) -> Result<()> {
+        if !self.reads_files() {
+            return Ok(());
+        }
+        self.manifest.check_paths()?;
+        self.manifest.leaks(&|field| Content.leak_digests(field, &self.cache))
+    }
+
+    /// Whether any stage takes a file of the manifest.
+    fn reads_files(&self) -> bool {
+        self.plan.nodes.iter().flat_map(|node| node.inputs.values().flatten()).any(|source| match source {
+            Source::Field { field, .. } => field.path.is_some(),
+            Source::Output { .. } => false,
+        })
+    }
+
+    /// Returns what an execution works with.
+    pub(super) fn context(&self) -> execute::Context<'_> {
+        execute::Context {
+            store: &self.store,
+            cache: &self.cache,
+            fingerprint: &Content,
+            backend: Value::Null,
+            previous: None,
+        }
+    }
+
+    /// Returns where the lock and the published results belong.
+    pub(super) fn places(&self, rule: LockRule) -> Places {
+        let lock = self.file.with_file_name(format!("{}.lock", self.plan.name));
+        Places { lock, results: self.root.join("results").join(&self.plan.name), rule }
+    }
+
+    /// Returns the nodes that the targets and cases name, with all that they need; none means the whole plan.
+    pub(super) fn selection(&self) -> Result<Option<BTreeSet<usize>>> {
+        if self.targets.is_empty() && self.cases.is_empty() {
+            return Ok(None);
+        }
+        self.known_words()?;
+        let nodes = self.plan.nodes.iter().enumerate();
+        let named = nodes.filter(|(_, node)| {
+            let target = self.targets.is_empty() || self.targets.iter().any(|word| *word == node.stage || *word == node.id);
+            let case = self.cases.is_empty() || node.case.as_ref().is_some_and(|case| self.cases.contains(case));
+            target && case
+        });
+        let mut open: Vec<usize> = named.map(|(index, _)| index).collect();
+        let mut chosen = BTreeSet::new();
+        while let Some(index) = open.pop() {
+            if chosen.insert(index) {
+                open.extend(self.plan.nodes[index].inputs.values().flatten().filter_map(|source| match source {
+                    Source::Output { node, .. } => Some(*node),
+                    Source::Field { .. } => None,
+                }));
+            }
+        }
+        Ok(Some(chosen))
+    }
+
+    fn known_words(&self) -> Result<()> {
+        for word in &self.targets {
+            let known = |node: &pipeline::plan::Node| node.stage == *word || node.id == *word;
+            if !self.plan.nodes.iter().any(known) {
+                let names = self.plan.nodes.iter().flat_map(|node| [node.stage.as_str(), node.id.as_str()]);
+                return Err(unknown("stage or item", word, names));
+            }
+        }
+        for case in &self.cases {
+            if !self.manifest.cases.iter().any(|known| known.id == *case) {
+                return Err(unknown("case", case, self.manifest.cases.iter().map(|known| known.id.as_str())));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_pipeline(word: &str) -> bool {
+    word.ends_with(".yaml") || word.ends_with(".yml")
+}
+
+/// Returns the pipeline file and the targets among the words: a word that ends in .yaml or .yml is the pipeline.
+fn pipeline_and_targets(words: &[String]) -> Result<(PathBuf, Vec<String>)> {
+    if let Some(first) = words.first().filter(|word| is_pipeline(word)) {
+        return Ok((PathBuf::from(first), words[1..].to_vec()));
+    }
+    let mut found: Vec<PathBuf> = std::fs::read_dir("pipelines")
+        .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
+        .unwrap_or_default();
+    found.retain(|path| path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml"));
+    found.sort();
+    match found.as_slice() {
+        [only] => Ok((only.clone(), words.to_vec())),
+        [] => Err(Fault::usage("no pipeline is named, and there is none in `pipelines/`")
+            .hint("name one: `calvaria run pipelines/quick.yaml`")),
+        several => {
+            let names: Vec<String> = several.iter().map(|path| path.display().to_string()).collect();
+            Err(Fault::usage(format!("which pipeline? There are {}", names.join(", "))).hint("name one of them first"))
+        }
+    }
+}
+
+/// The folder that holds `pipelines/`, or the folder of a pipeline that lies elsewhere.
+fn root_of(file: &Path) -> PathBuf {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let inside = std::path::absolute(folder).is_ok_and(|path| path.file_name().is_some_and(|name| name == "pipelines"));
+    let root = if inside { folder.join("..") } else { folder.to_owned() };
+    // `pipelines/..` and the empty path both read badly in messages.
+    match root.to_str() {
+        Some("pipelines/.." | "./pipelines/.." | "") => PathBuf::from("."),
+        _ => root,
+    }
+}
+
+fn unknown<'a>(what: &str, word: &str, known: impl Iterator<Item = &'a str>) -> Fault {
+    let fault = Fault::usage(format!("the pipeline has no {what} `{word}`"));
+    match near_miss(word, known) {
+        Some(near) => fault.hint(format!("did you mean `{near}`?")),
+        None => fault.hint("`calvaria dag` draws the stages, `calvaria status` lists the items"),
+    }
+}

@@ -1,0 +1,52 @@
+//! `calvaria train`: train a network on the training cases of a manifest.
+
+use std::path::PathBuf;
+
+use super::{Context, alone::Alone, manifest, out, set};
+use crate::{fault::Result, model::Device, stages::Train};
+
+/// Arguments of `train`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Data manifest whose `train` cases have a `ct` and a `label`
+    #[arg(long, value_name = "FILE")]
+    manifest: PathBuf,
+    /// Where the manifest's paths start
+    #[arg(long, value_name = "DIR")]
+    data_root: Option<PathBuf>,
+    /// A parameter of the stage, `depth=30` (`calvaria show train --params` lists them)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Study seed: another seed gives other initial weights and another order of slices
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Replicate number
+    #[arg(long, default_value_t = 1)]
+    replicate: u64,
+    /// Where to compute: auto, cpu, cuda, cuda:1
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// The trained network
+    #[arg(short, long, value_name = "MODEL.safetensors")]
+    output: PathBuf,
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
+    let params = set::params::<Train>(&args.overrides)?;
+    args.device.parse::<Device>()?.resolve()?;
+    let mut partial = args.output.clone().into_os_string();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let mut training = Alone::new().random("train", "", args.seed, args.replicate)
+        .resumable(partial.clone())
+        .on(&args.device);
+    for (ct, label) in manifest::training_pairs(&args.manifest, args.data_root.as_deref())? {
+        training = training.artifact("ct", ct).artifact("label", label);
+    }
+    training.run::<Train>(&params, &args.output, context)?.as_is("model", &args.output)?;
+    // Checkpoints served their purpose; a folder left behind costs disk, not correctness.
+    if let Err(error) = std::fs::remove_dir_all(&partial) {
+        out::talk(format!("note: the checkpoints could not be removed: {error}"));
+    }
+    Ok(())
+}

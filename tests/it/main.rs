@@ -1,0 +1,9 @@
+//! The one integration-test binary: each module is one door into the program.
+
+mod architecture;
+mod bad_input;
+mod door;
+mod golden;
+mod privacy;
+mod study;
+mod world;
