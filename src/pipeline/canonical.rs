@@ -3,6 +3,8 @@
 //! JSON without spaces; keys sorted by their UTF-8 bytes; integers as integers; floats always with a point or an exponent,
 //! in the fewest digits that read back to the same value, and never a negative zero; strings in Unicode's form C.
 
+use std::borrow::Cow;
+
 use serde_json::{Number, Value};
 use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quick};
 
@@ -47,7 +49,7 @@ fn write_value(text: &mut String, value: &Value) -> Result<()> {
             text.push(']');
         }
         Value::Object(map) => {
-            let mut members: Vec<(String, &Value)> = map.iter().map(|(key, item)| (normal(key), item)).collect();
+            let mut members: Vec<(Cow<'_, str>, &Value)> = map.iter().map(|(key, item)| (normal(key), item)).collect();
             members.sort_by(|a, b| a.0.cmp(&b.0));
             text.push('{');
             for (i, (key, item)) in members.iter().enumerate() {
@@ -77,11 +79,11 @@ fn write_number(number: &Number) -> Result<String> {
     }
 }
 
-fn normal(string: &str) -> String {
+fn normal(string: &str) -> Cow<'_, str> {
     if string.is_ascii() || is_nfc_quick(string.chars()) == IsNormalized::Yes {
-        string.to_owned()
+        Cow::Borrowed(string)
     } else {
-        string.nfc().collect()
+        Cow::Owned(string.nfc().collect())
     }
 }
 
@@ -92,7 +94,7 @@ fn write_string(text: &mut String, string: &str) {
         text.push_str(string);
         text.push('"');
     } else {
-        text.push_str(&Value::String(normal(string)).to_string());
+        text.push_str(&Value::String(normal(string).into_owned()).to_string());
     }
 }
 

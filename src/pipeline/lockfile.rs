@@ -18,8 +18,8 @@
 //!   out label 77e1…
 //! ```
 //! It is written once per run, and only after a run in which everything that was asked for succeeded, so that it never
-//! holds results that did not exist together. Nodes that were not asked for keep their blocks; nodes that the plan no
-//! longer has lose theirs.
+//! holds results that did not exist together. Nodes that were neither asked for nor needed keep their blocks; nodes that
+//! the plan no longer has lose theirs.
 
 use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 

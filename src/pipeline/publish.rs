@@ -15,7 +15,7 @@ use std::{
 
 use super::{
     digest::Digest,
-    execute::{Context, Report},
+    execute::{Context, Outcome, Report},
     plan::{Node, Plan},
     record::Blob,
     stage::Output,
@@ -40,8 +40,9 @@ pub struct Item {
 /// Usage when two stages would write the same file; unfit when the store cannot be read.
 pub fn items(plan: &Plan, context: &Context<'_>, report: &Report) -> Result<Vec<Item>> {
     let mut found: BTreeMap<String, (Item, &Node)> = BTreeMap::new();
-    for (node, result) in plan.nodes.iter().zip(&report.results) {
-        let (Some(publish), Some(result)) = (&node.publish, result) else { continue };
+    for (i, node) in plan.nodes.iter().enumerate() {
+        let asked = report.outcomes[i] != Outcome::NotSelected;
+        let (Some(publish), Some(result), true) = (&node.publish, &report.results[i], asked) else { continue };
         let base = base_name(publish, node);
         let mut own: BTreeMap<String, Item> = BTreeMap::new();
         for output in node.op.outputs() {

@@ -251,6 +251,16 @@ fn sources_of(plan: &Plan, index: usize) -> BTreeSet<usize> {
     plan.nodes[index].inputs.values().flatten().filter_map(node_of).collect()
 }
 
+/// Returns the nodes with all that they need, directly or not.
+#[must_use]
+pub fn with_sources(plan: &Plan, targets: &BTreeSet<usize>) -> BTreeSet<usize> {
+    (0..plan.nodes.len())
+        .zip(roles(plan, Some(targets)))
+        .filter(|(_, role)| *role != Role::Idle)
+        .map(|(i, _)| i)
+        .collect()
+}
+
 fn dependents(plan: &Plan) -> Vec<Vec<usize>> {
     let mut dependents = vec![Vec::new(); plan.nodes.len()];
     for index in 0..plan.nodes.len() {

@@ -76,7 +76,8 @@ impl Store {
         if self.verified().contains(digest) {
             return Ok(Verdict::Good);
         }
-        // A blob that cannot be measured (a link in it, an unreadable file) is as bad as one with other bytes.
+        // A blob that cannot be measured (a link in it, a bad sector) is as bad as one with other bytes: both cost an
+        // execution, never a result.
         if measure(&path).is_ok_and(|tree| tree.blob.digest == *digest) {
             self.verified().insert(*digest);
             return Ok(Verdict::Good);

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Store, files::make_folder, remove_tree, store_fault};
+use super::{Store, remove_tree, store_fault};
 use crate::{fault::Result, pipeline::key::StageKey};
 
 /// `tmp/<key>.<pid>.<nonce>/`, removed when dropped.
@@ -58,7 +58,8 @@ impl Store {
     /// When the store cannot be written.
     pub fn partial(&self, key: &StageKey) -> Result<PathBuf> {
         let path = self.partial_path(key);
-        make_folder(&path)?;
+        // Not synced: a checkpoint that a power cut takes is made again.
+        fs::create_dir_all(&path).map_err(|error| store_fault("create a folder", &path, &error))?;
         Ok(path)
     }
 

@@ -172,6 +172,8 @@ fn only_what_was_asked_for_is_executed() {
     study.options.only = Some([study.index("tens@p02")].into());
     let (executed, finished) = study.run();
     assert_eq!((executed, kind_of(&finished)), ([0, 0, 0], Some(Kind::Missing)));
+    let with_sources = with_sources(&study.plan, study.options.only.as_ref().unwrap());
+    assert_eq!(with_sources, [study.index("read@p02"), study.index("tens@p02")].into());
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub(super) struct Fake {
     pub(super) outputs: &'static [Output],
     pub(super) random: bool,
     pub(super) count: AtomicUsize,
-    pub(super) act: fn(&Fake, &Value, &Job<'_>) -> Result<()>,
+    pub(super) act: fn(&Self, &Value, &Job<'_>) -> Result<()>,
 }
 
 impl Op for Fake {
