@@ -53,7 +53,9 @@ pub struct Anatomy {
     pub ventricle: f64,
     /// Compact bone, HU.
     pub compact_hu: f64,
-    /// Diploe and other spongy bone, HU.
+    /// Diploe, HU: as dull as marrow rich in fat makes it.
+    pub diploe_hu: f64,
+    /// Spongy bone of face, jaws and spine, HU.
     pub spongy_hu: f64,
     /// Bone with air cells behind the ears, HU.
     pub mastoid_hu: f64,
@@ -74,17 +76,17 @@ impl Anatomy {
         let mut head = Self {
             length_mm: draw(164.0, 179.0),
             breadth_mm: draw(134.0, 149.0),
-            height_mm: draw(65.0, 73.0),
+            height_mm: draw(67.0, 76.0),
             front_share: draw(0.46, 0.50),
             taper: draw(0.04, 0.13),
             shear: draw(-0.05, 0.05),
-            wall_mm: draw(5.0, 6.4),
+            wall_mm: draw(5.2, 6.9),
             wall_back_mm: draw(0.2, 1.2),
             wall_side_mm: draw(0.3, 1.1),
-            table_mm: draw(1.1, 1.7),
+            table_mm: draw(1.0, 1.5),
             base_slope: draw(0.28, 0.38),
             face_scale: draw(0.92, 1.02),
-            face_height: draw(0.84, 1.0),
+            face_height: draw(0.88, 1.0),
             face_lean: draw(-0.05, 0.05),
             orbit_scale: draw(0.94, 1.06),
             frontal_sinus: [draw(0.0, 1.0), draw(0.0, 1.0)],
@@ -93,7 +95,8 @@ impl Anatomy {
             scalp_mm: draw(4.5, 7.0),
             ventricle: draw(0.7, 1.5),
             compact_hu: draw(1150.0, 1650.0),
-            spongy_hu: draw(200.0, 600.0),
+            diploe_hu: draw(100.0, 400.0),
+            spongy_hu: draw(400.0, 700.0),
             mastoid_hu: draw(0.0, 350.0),
             blood_hu: draw(-150.0, 400.0).max(45.0),
             falx_hu: draw(-500.0, 800.0).max(60.0),

@@ -13,6 +13,7 @@ mod anatomy;
 mod blur;
 mod defect;
 mod engineer;
+mod face;
 mod metal;
 mod params;
 mod preview;
@@ -150,7 +151,7 @@ fn field(scene: &Scene, size: [usize; 3], spacing_mm: DVec3, stream: &mut Stream
     let in_plane = DVec3::new(jitter(2.0), (0.5 - a.front_share) * a.length_mm - 3.0 + jitter(2.0), 0.0);
     // The highest point of a rotated ellipsoid is the length of its axes' third components.
     let up = scene.world_from_head.rotation.row(2) * DVec3::new(0.5 * a.breadth_mm, 0.5 * a.length_mm, a.height_mm);
-    let top = up.length() + a.scalp_mm + 4.0 + jitter(2.0);
+    let top = up.length() + a.scalp_mm + 6.0 + jitter(3.0);
     let half = 0.5 * spacing_mm * DVec3::from_array(size.map(|n| n as f64 - 1.0));
     let low = DVec3::new(-half.x, -half.y, top - 2.0 * half.z);
     Grid::new(size, middle_mm + in_plane + low, spacing_mm, DMat3::IDENTITY)

@@ -41,8 +41,9 @@ pub fn preview(phantom: &Phantom) -> Montage {
     let (wide, high) = (pixels(0).max(pixels(1)), pixels(1).max(pixels(2)));
     let at = |axis: usize, i: usize, of: usize| (2 * i + 1) * size[axis] / (2 * of);
     let axial = (0..AXIAL).map(|i| Cut { across: 0, down: 1, fixed: [0, 0, size[2] - 1 - at(2, i, AXIAL)] });
-    let coronal = (0..COLUMNS).map(|i| Cut { across: 0, down: 2, fixed: [0, at(1, i, COLUMNS), 0] });
-    let sagittal = (0..COLUMNS).map(|i| Cut { across: 1, down: 2, fixed: [at(0, i, COLUMNS), 0, 0] });
+    // The outermost of these cuts would pass by the head.
+    let coronal = (1..=COLUMNS).map(|i| Cut { across: 0, down: 2, fixed: [0, at(1, i, COLUMNS + 2), 0] });
+    let sagittal = (1..=COLUMNS).map(|i| Cut { across: 1, down: 2, fixed: [at(0, i, COLUMNS + 2), 0, 0] });
     let cuts: Vec<Cut> = axial.chain(coronal).chain(sagittal).collect();
     let (width, height) = (wide * COLUMNS, high * cuts.len().div_ceil(COLUMNS));
     let mut rgb = vec![0; 3 * width * height];

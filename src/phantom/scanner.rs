@@ -19,7 +19,7 @@ use crate::{
 pub struct Scanner {
     /// Standard deviation of the in-plane blur, mm.
     pub blur_mm: f64,
-    /// Standard deviation of the noise, HU.
+    /// Standard deviation of the noise in slices of 1 mm, HU; thicker slices have seen more photons.
     pub noise_hu: f64,
     /// Calibration error: HU shown per true HU.
     pub gain: f64,
@@ -39,13 +39,18 @@ impl Scanner {
         let mut draw = |low, high| stream.between(low, high);
         Self {
             blur_mm: draw(0.5, 0.9),
-            noise_hu: draw(25.0, 55.0),
+            noise_hu: draw(30.0, 65.0),
             gain: draw(0.85, 1.12),
             offset_hu: draw(-40.0, 40.0),
             cupping: draw(0.0, 0.04),
             streak_hu: draw(150.0, 500.0),
             rest_hu: draw(100.0, 500.0),
         }
+    }
+
+    /// Returns the standard deviation of the noise in slices of a thickness, HU: photons go with thickness.
+    pub(super) fn noise_in(&self, thickness_mm: f64) -> f64 {
+        self.noise_hu / thickness_mm.sqrt()
     }
 }
 
@@ -81,13 +86,14 @@ fn acquire_slice(
     let noise = noise_slice(nx * ny, nx, stream);
     let streaked = streaks.slice(grid, z);
     let middle_mm = scene.world_from_head.translation_mm;
+    let noise_hu = scanner.noise_in(grid.spacing_mm.z);
     (0..nx * ny)
         .map(|i| {
             let from_middle = grid.world(i % nx, i / nx, z) - middle_mm;
             let r2 = (from_middle.x * from_middle.x + from_middle.y * from_middle.y)
                 / (CUPPING_RADIUS_MM * CUPPING_RADIUS_MM);
             let hardened = (hu[i] + 1000.0) * (1.0 - scanner.cupping * (1.0 - r2).max(0.0)) - 1000.0;
-            let seen = hardened * scanner.gain + scanner.offset_hu + streaked[i] + scanner.noise_hu * noise[i];
+            let seen = hardened * scanner.gain + scanner.offset_hu + streaked[i] + noise_hu * noise[i];
             seen.clamp(STORED_HU.0, STORED_HU.1).round() as i16
         })
         .collect()

@@ -6,9 +6,10 @@
 use super::{
     anatomy::Anatomy,
     defect::Craniotomy,
+    face::{ear_canal, eyeball, maxillary_sinus, orbit},
     metal::{METAL_HU, Metal},
     shape::{ellipsoid, smooth_max, smooth_min, tube},
-    skull::{Bone, Braincase, Make, Skull, ear_canal, eyeball, maxillary_sinus, orbit},
+    skull::{Bone, Braincase, Make, Skull},
 };
 use crate::space::{DVec3, Rigid};
 
@@ -123,11 +124,11 @@ impl Scene {
         }
         let q = self.skull.face_from_head(p);
         let f = DVec3::new(q.x.abs(), q.y, q.z);
-        let face = ellipsoid(f - DVec3::new(0.0, -38.0, -62.0), DVec3::new(78.0, 57.0, 84.0));
+        let face = ellipsoid(f - DVec3::new(0.0, -22.0, -62.0), DVec3::new(79.0, 73.0, 84.0));
         let chin = tube(f, DVec3::new(0.0, -58.0, -104.0), DVec3::new(0.0, -70.0, -118.0), [34.0, 25.0]);
         let nose = tube(f, DVec3::new(0.0, -88.0, -38.0), DVec3::new(0.0, -103.0, -62.0), [6.0, 9.0]);
         let neck = tube(f, DVec3::new(0.0, 26.0, -50.0), DVec3::new(0.0, 34.0, -220.0), [55.0, 58.0]);
-        let ear = ellipsoid(f - DVec3::new(79.0, 10.0, -44.0), DVec3::new(5.0, 15.0, 26.0));
+        let ear = ellipsoid(f - DVec3::new(76.0, 10.0, -44.0), DVec3::new(6.0, 15.0, 26.0));
         let scale = self.anatomy().face_scale * self.anatomy().face_height;
         let lower = smooth_min(smooth_min(face, chin, 14.0), neck, 14.0);
         smooth_min(scalp, smooth_min(lower, nose.min(ear), 5.0) * scale, 10.0)
@@ -137,13 +138,19 @@ impl Scene {
         let a = self.anatomy();
         match bone.make {
             Make::Compact => a.compact_hu,
-            Make::Mastoid => a.mastoid_hu,
+            Make::Mastoid => {
+                if choice.inside(-bone.distance_mm - 1.2) {
+                    a.compact_hu
+                } else {
+                    a.mastoid_hu
+                }
+            }
             Make::Tooth => 2100.0,
             Make::Vault => {
                 let (below_outer, above_inner) = (-case.outer_mm, case.wall_mm + case.outer_mm);
                 let outer_table = choice.inside(below_outer - a.table_mm);
                 let inner_table = choice.inside(above_inner - 0.8 * a.table_mm);
-                if outer_table || inner_table { a.compact_hu } else { a.spongy_hu }
+                if outer_table || inner_table { a.compact_hu } else { a.diploe_hu }
             }
             Make::Shelled => {
                 if choice.inside(-bone.distance_mm - 1.7) {

@@ -10,12 +10,15 @@
 //!             teeth     UUU    spine
 //! ```
 
-use crate::space::DVec3;
-
 use super::{
     anatomy::Anatomy,
-    shape::{ellipsoid, rounded_box, segment, smooth_max, smooth_min, smooth_step, tube},
+    face::{
+        cheek, clivus, ear_canal, frontal_bulk, mandible, mastoid, maxilla, maxillary_sinus, nasal_air, nose, orbit,
+        orbit_wall, petrous, sphenoid_sinus, spine,
+    },
+    shape::{ellipsoid, rounded_box, smooth_max, smooth_step, tube},
 };
+use crate::space::DVec3;
 
 /// What a piece of bone is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +55,6 @@ pub(super) struct Braincase {
 
 /// Above this height, mm, there is only vault.
 const FACE_TOP_MM: f64 = 12.0;
-/// Thickness of the walls between orbits, nose and sinuses, mm.
-const THIN_WALL_MM: f64 = 2.0;
-
 /// A skull, ready to be sampled.
 #[derive(Clone, Debug)]
 pub(super) struct Skull {
@@ -133,26 +133,39 @@ impl Skull {
                 bone = Bone { distance_mm: distance * scale, make };
             }
         };
-        add(frontal_bulk(f), Make::Shelled);
+        // Each group stands within a half space; far outside it the distance to that is bound enough.
+        let (front, lower) = (f.y + 29.0, f.z + 54.0);
+        if front > 6.0 {
+            add(front, Make::Shelled);
+        } else {
+            add(frontal_bulk(f), Make::Shelled);
+            add(orbit_wall(f, self.anatomy.orbit_scale), Make::Compact);
+            add(nose(f), Make::Compact);
+            add(maxilla(f), Make::Shelled);
+        }
+        if lower > 6.0 {
+            add(lower, Make::Shelled);
+        } else {
+            add(mandible(f), Make::Shelled);
+            add(spine(f), Make::Shelled);
+            add(self.teeth(q), Make::Tooth);
+        }
         add(petrous(f), Make::Compact);
-        add(ellipsoid(f - DVec3::new(58.0, 20.0, -52.0), DVec3::new(10.0, 13.0, 19.0)), Make::Mastoid);
+        add(mastoid(f), Make::Mastoid);
         add(clivus(f), Make::Shelled);
-        add(orbit_wall(f, self.anatomy.orbit_scale), Make::Compact);
-        add(nose(f, q), Make::Compact);
-        add(maxilla(f), Make::Shelled);
         add(cheek(f), Make::Shelled);
-        add(mandible(f), Make::Shelled);
-        add(spine(f), Make::Shelled);
-        add(self.teeth(q), Make::Tooth);
         let hollow = self.cavities(q) * scale;
         let foramen =
             tube(q, DVec3::new(0.0, 30.0, -30.0), DVec3::new(0.0, 36.0, -160.0), [self.anatomy.foramen_mm, 9.0]);
-        bone.distance_mm = smooth_max(bone.distance_mm, -hollow.min(foramen * scale), 0.6);
+        bone.distance_mm = bone.distance_mm.max(-hollow).max(-foramen * scale);
         bone
     }
 
     /// Returns the distance to the nearest air-filled or orbital cavity, in face units, negative inside.
     pub(super) fn cavities(&self, q: DVec3) -> f64 {
+        if q.y > 14.0 {
+            return q.y - 8.0;
+        }
         let f = DVec3::new(q.x.abs(), q.y, q.z);
         orbit(f, self.anatomy.orbit_scale).min(self.sinuses(q)).min(ear_canal(f))
     }
@@ -186,125 +199,4 @@ impl Skull {
     pub(super) fn tooth_positions(&self) -> &[DVec3] {
         &self.teeth
     }
-}
-
-/// The thick bone above the nose, around the frontal sinuses.
-fn frontal_bulk(f: DVec3) -> f64 {
-    ellipsoid(f - DVec3::new(0.0, -72.0, -14.0), DVec3::new(34.0, 9.5, 15.0))
-}
-
-/// The pyramids that hold the inner ears.
-fn petrous(f: DVec3) -> f64 {
-    tube(f, DVec3::new(60.0, 10.0, -42.0), DVec3::new(16.0, -10.0, -40.0), [10.0, 5.5])
-}
-
-/// Returns the distance to the ear canal, in face units, negative inside.
-pub(super) fn ear_canal(f: DVec3) -> f64 {
-    tube(f, DVec3::new(80.0, 4.0, -46.0), DVec3::new(44.0, 2.0, -44.0), [3.6, 3.0])
-}
-
-/// The body of the sphenoid bone and the slope behind it.
-fn clivus(f: DVec3) -> f64 {
-    let body = ellipsoid(f - DVec3::new(0.0, -18.0, -46.0), DVec3::new(17.0, 17.0, 13.0));
-    let slope = tube(f, DVec3::new(0.0, -6.0, -48.0), DVec3::new(0.0, 12.0, -62.0), [9.0, 5.0]);
-    let plates = segment(f, DVec3::new(14.0, -36.0, -52.0), DVec3::new(15.0, -34.0, -80.0)).0 - 2.2;
-    smooth_min(body, slope, 4.0).min(plates)
-}
-
-fn sphenoid_sinus(f: DVec3) -> f64 {
-    ellipsoid(f - DVec3::new(7.5, -20.0, -46.0), DVec3::new(6.3, 11.0, 9.0))
-}
-
-/// The orbital cavity: behind the rim an ellipsoid, in front open.
-pub(super) fn orbit(f: DVec3, size: f64) -> f64 {
-    ellipsoid(f - DVec3::new(31.5, -62.0, -34.0), DVec3::new(19.0, 29.0, 17.0) * size)
-}
-
-/// The walls of the orbit, thin at the back and thick at the rim.
-fn orbit_wall(f: DVec3, size: f64) -> f64 {
-    let inside = orbit(f, size);
-    let wall = THIN_WALL_MM + 3.5 * smooth_step(-62.0, -76.0, f.y);
-    smooth_max((inside - wall).max(-inside), -79.0 - f.y, 2.0)
-}
-
-fn nasal_box(f: DVec3) -> f64 {
-    rounded_box(f - DVec3::new(0.0, -58.0, -60.0), DVec3::new(13.0, 24.0, 21.0), 8.0)
-}
-
-/// Walls, septum and turbinates of the nasal cavity.
-fn nose(f: DVec3, q: DVec3) -> f64 {
-    let inside = nasal_box(f);
-    let walls = smooth_max((inside - THIN_WALL_MM).max(-inside), -77.0 - f.y, 2.0);
-    let bridge = tube(f, DVec3::new(2.0, -80.0, -22.0), DVec3::new(4.0, -92.0, -46.0), [4.0, 2.0]);
-    walls.min(bridge).min(septum(q)).min(turbinates(f) + 2.2)
-}
-
-fn septum(q: DVec3) -> f64 {
-    (q.x.abs() - 1.1).max(nasal_box(DVec3::new(q.x.abs(), q.y, q.z)))
-}
-
-/// The mucosa of the turbinates; their bone lies 2.2 mm below it.
-fn turbinates(f: DVec3) -> f64 {
-    let low = tube(f, DVec3::new(7.5, -74.0, -70.0), DVec3::new(7.5, -42.0, -70.0), [3.4, 3.4]);
-    let middle = tube(f, DVec3::new(7.0, -70.0, -55.0), DVec3::new(7.0, -42.0, -55.0), [3.2, 3.2]);
-    low.min(middle)
-}
-
-fn nasal_air(f: DVec3, q: DVec3) -> f64 {
-    nasal_box(f).max(-turbinates(f)).max(1.1 - q.x.abs())
-}
-
-pub(super) fn maxillary_sinus(f: DVec3) -> f64 {
-    ellipsoid(f - DVec3::new(30.5, -56.0, -66.0), DVec3::new(13.5, 17.0, 15.0))
-}
-
-/// Walls of the maxillary sinus, hard palate and the arch that bears the upper teeth.
-fn maxilla(f: DVec3) -> f64 {
-    let sinus = maxillary_sinus(f);
-    let walls = (sinus - 2.2).max(-sinus);
-    let palate = rounded_box(f - DVec3::new(0.0, -62.0, -81.0), DVec3::new(23.0, 22.0, 1.8), 1.5);
-    walls.min(smooth_min(palate, arch(f, -84.5, 6.0), 3.0))
-}
-
-/// A tooth-bearing arch: the front half of an ellipse ring at height `z`, `high` to either side.
-fn arch(f: DVec3, z: f64, high: f64) -> f64 {
-    let ring = ellipsoid(DVec3::new(f.x, f.y + 52.0, 0.0), DVec3::new(25.0, 33.0, 1e3));
-    smooth_max(smooth_max(ring.abs() - 5.5, (f.z - z).abs() - high, 4.0), f.y + 46.0, 3.0)
-}
-
-/// The cheek bone and the arch back to the ear.
-fn cheek(f: DVec3) -> f64 {
-    let body = ellipsoid(f - DVec3::new(46.0, -62.0, -52.0), DVec3::new(9.0, 10.0, 11.0));
-    let front = tube(f, DVec3::new(50.0, -58.0, -50.0), DVec3::new(65.0, -32.0, -48.0), [5.0, 3.4]);
-    let back = tube(f, DVec3::new(65.0, -32.0, -48.0), DVec3::new(64.0, -4.0, -44.0), [3.4, 4.2]);
-    let rim = tube(f, DVec3::new(48.0, -60.0, -46.0), DVec3::new(50.0, -58.0, -18.0), [4.0, 3.8]);
-    smooth_min(smooth_min(body, front, 4.0), back, 2.0).min(rim)
-}
-
-/// The lower jaw: joint, branch, angle, body, and the arch of the lower teeth.
-fn mandible(f: DVec3) -> f64 {
-    let (joint, angle) = (DVec3::new(55.0, -6.0, -60.0), DVec3::new(48.0, -10.0, -104.0));
-    let neck = tube(f, joint, DVec3::new(53.0, -8.0, -74.0), [5.6, 4.5]);
-    let branch = tube(f, DVec3::new(51.0, -16.0, -76.0), angle, [6.0, 6.5]);
-    let front = tube(f, DVec3::new(49.0, -32.0, -64.0), DVec3::new(47.0, -22.0, -104.0), [3.0, 6.0]);
-    let body = tube(f, angle, DVec3::new(14.0, -80.0, -122.0), [7.0, 7.5]);
-    let chin = tube(f, DVec3::new(14.0, -80.0, -122.0), DVec3::new(0.0, -85.0, -123.0), [7.5, 8.0]);
-    let jaw = smooth_min(smooth_min(branch, front, 6.0), smooth_min(body, chin, 4.0), 4.0);
-    smooth_min(jaw, neck, 4.0).min(arch(f, -110.0, 6.0))
-}
-
-/// Atlas, axis and the bodies below.
-fn spine(f: DVec3) -> f64 {
-    let dens = tube(f, DVec3::new(0.0, 16.0, -72.0), DVec3::new(0.0, 18.0, -92.0), [4.8, 6.0]);
-    let bodies = tube(f, DVec3::new(0.0, 17.0, -94.0), DVec3::new(0.0, 20.0, -200.0), [10.0, 11.0]);
-    let discs = 2.5 - ((f.z + 104.0) / 17.0 - ((f.z + 104.0) / 17.0).round()).abs() * 17.0;
-    let masses = ellipsoid(f - DVec3::new(21.0, 24.0, -76.0), DVec3::new(9.0, 11.0, 8.0));
-    let ring = ellipsoid(DVec3::new(f.x, f.y - 33.0, 0.0), DVec3::new(21.0, 19.0, 1e3)).abs();
-    let back = smooth_max(ring - 3.5, (f.z + 78.0).abs() - 5.0, 3.0).max(30.0 - f.y);
-    dens.min(bodies.max(discs)).min(masses).min(back)
-}
-
-/// Returns the distance to the eyeball, in face units.
-pub(super) fn eyeball(f: DVec3) -> f64 {
-    (f - DVec3::new(31.5, -72.0, -34.0)).length() - 12.0
 }
