@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{alone, scan::ScanOptions};
 use crate::{
     fault::{Fault, Result},
-    io::{self, image::ImageOptions, mesh::MeshOptions},
+    io::{self, mesh::MeshOptions},
 };
 
 /// Arguments of `convert`.
@@ -27,8 +27,6 @@ pub(super) fn run(args: &Args) -> Result<()> {
         let read = io::mesh::read(&args.input, &MeshOptions::default())?;
         return alone::whole(&args.output, |part| io::mesh::write(part, &read.mesh));
     }
-    let options: ImageOptions = serde_json::from_value(args.scan.to_map().into())
-        .map_err(|error| Fault::usage(format!("options of the scan: {error}")))?;
-    let image = io::image::read(&args.input, &options)?;
+    let image = io::image::read(&args.input, &args.scan.to_options()?)?;
     alone::whole(&args.output, |part| io::image::write_any(part, &image))
 }

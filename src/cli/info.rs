@@ -4,10 +4,13 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::{Context, out};
+use super::{Context, out, scan::ScanOptions};
 use crate::{
     fault::{Fault, Result},
-    io,
+    io::{
+        self,
+        image::{ImageOptions, Repair},
+    },
 };
 
 /// Arguments of `info`.
@@ -15,6 +18,8 @@ use crate::{
 pub(super) struct Args {
     /// An image file, a DICOM folder, or a mesh file
     path: PathBuf,
+    #[command(flatten)]
+    scan: ScanOptions,
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
@@ -24,9 +29,22 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     let facts = if io::mesh::is_mesh_name(&args.path) {
         io::info::mesh_info(&args.path)?
     } else {
-        io::info::image_info(&args.path)?
+        image(args)?
     };
     if context.global.json { out::json(&facts) } else { out::line(lines(&facts)) }
+}
+
+/// Describes a scan as it is; one that is no regular grid, as it would be after the repair that a note tells.
+fn image(args: &Args) -> Result<Value> {
+    let options = args.scan.to_options()?;
+    let repaired = ImageOptions { tilt: Repair::Resample, gaps: Repair::Resample, ..options.clone() };
+    io::info::image_info_with(&args.path, &options).or_else(|refused| {
+        let mut facts = io::info::image_info_with(&args.path, &repaired).map_err(|_| refused.clone())?;
+        if let Some(notes) = facts["notes"].as_array_mut() {
+            notes.insert(0, Value::from(format!("{}; the numbers are those after resampling", refused.what)));
+        }
+        Ok(facts)
+    })
 }
 
 /// Returns one `key  value` line a fact.

@@ -97,7 +97,7 @@ impl Watch {
         }
         match outcome {
             Outcome::Ran { seconds } => self.say(&format!("✓ {node}  {}  [{done}/{total}]", human_seconds(*seconds))),
-            Outcome::Failed(fault) => self.say(&format!("✗ {node}  {}  [{done}/{total}]", fault.what)),
+            Outcome::Failed(fault) => self.say(&format!("✗ {}  [{done}/{total}]", fault.what)),
             Outcome::Cached | Outcome::Skipped { .. } | Outcome::NotSelected => {}
         }
     }

@@ -85,7 +85,7 @@ fn tell(study: &Study, finished: &Finished, context: &Context) -> Result<()> {
     let summary = finished.report.summary();
     for (node, outcome) in finished.report.ids.iter().zip(&finished.report.outcomes) {
         match outcome {
-            Outcome::Failed(fault) => out::talk(format!("{node} failed: {fault}")),
+            Outcome::Failed(fault) => out::talk(format!("failed: {fault}")),
             Outcome::Skipped { why } if context.global.verbose > 0 => out::talk(format!("{node} skipped: {why}")),
             _ => {}
         }

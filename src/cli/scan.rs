@@ -3,6 +3,11 @@
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 
+use crate::{
+    fault::{Fault, Result},
+    io::image::ImageOptions,
+};
+
 /// What to do with a scan that is not a regular grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Repair {
@@ -33,6 +38,12 @@ pub(super) struct ScanOptions {
 }
 
 impl ScanOptions {
+    /// Returns the options as the readers take them.
+    pub(super) fn to_options(&self) -> Result<ImageOptions> {
+        serde_json::from_value(Value::Object(self.to_map()))
+            .map_err(|error| Fault::usage(format!("options of the scan: {error}")))
+    }
+
     /// Returns the options as an artifact carries them; what was not asked for is absent, as in a manifest.
     pub(super) fn to_map(&self) -> Map<String, Value> {
         let mut map = Map::new();

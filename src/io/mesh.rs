@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use super::{
-    obj, ply,
+    file, obj, ply,
     sniff::{Format, name_ends, sniff},
     stl,
 };
@@ -25,6 +25,9 @@ pub struct MeshOptions {
     pub frame: Option<Frame>,
     /// Unit of the coordinates in the file.
     pub unit: Option<Unit>,
+    /// Whether a mesh without triangles is a result (the surface of a prediction that found nothing) or a fault.
+    #[serde(skip)]
+    pub may_be_empty: bool,
 }
 
 /// A mesh as it was read.
@@ -67,14 +70,14 @@ pub fn read(path: &Path, options: &MeshOptions) -> Result<MeshFile> {
                 .hint("`surface` makes a mesh of a label"));
         }
     };
-    let bytes = super::file::read(path)?;
-    parse(&bytes).and_then(|parsed| settle(parsed, options)).map_err(|fault| fault.at(path.display()))
+    let bytes = file::read(path)?;
+    parse(&bytes).and_then(|parsed| settle(parsed, options)).map_err(|fault| file::in_file(fault, path))
 }
 
 /// Brings parsed coordinates to LPS mm.
 fn settle(parsed: Parsed, options: &MeshOptions) -> Result<MeshFile> {
     let Parsed { mut mesh, frame: stated, mut notes } = parsed;
-    if mesh.triangles.is_empty() {
+    if mesh.triangles.is_empty() && !options.may_be_empty {
         return Err(Fault::unfit("the mesh has no triangles"));
     }
     let frame = match (options.frame, stated) {
@@ -196,7 +199,7 @@ mod tests {
     #[test]
     fn frames_and_units_are_settled_here() {
         let parsed = |frame| Parsed { mesh: tetrahedron(), frame, notes: Vec::new() };
-        let options = |frame, unit| MeshOptions { frame, unit };
+        let options = |frame, unit| MeshOptions { frame, unit, may_be_empty: false };
         let first = |parsed, options| settle(parsed, &options).map(|file| file.mesh.vertices[0]);
         let lps = DVec3::new(1.5, 2.0, -3.0);
         let ras = DVec3::new(-1.5, -2.0, -3.0);
@@ -206,6 +209,8 @@ mod tests {
         let conflict = first(parsed(Some(Frame::Ras)), options(Some(Frame::Lps), None)).unwrap_err();
         assert_eq!(conflict.kind.exit_code(), 2);
         assert!(settle(Parsed::default(), &MeshOptions::default()).unwrap_err().what.contains("no triangles"));
+        let allowed = MeshOptions { may_be_empty: true, ..MeshOptions::default() };
+        assert_eq!(settle(Parsed::default(), &allowed).unwrap().mesh, Mesh::default());
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl Stage for Compare {
     fn run(params: &CompareParams, job: &Job<'_>) -> Result<()> {
         let pred_label = job.optional("pred_label").map(load::label).transpose()?;
         let gold_label = job.optional("gold_label").map(load::label).transpose()?;
-        let pred_mesh = job.optional("pred_mesh").map(load::mesh).transpose()?;
+        let pred_mesh = job.optional("pred_mesh").map(load::predicted_mesh).transpose()?;
         let gold_mesh = job.optional("gold_mesh").map(load::mesh).transpose()?;
         let solid = job.optional("defect").map(|artifact| load::solid(artifact).map(|(solid, _)| solid)).transpose()?;
         let solid = match (solid, params.auto_defect, &gold_label) {

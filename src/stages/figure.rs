@@ -62,7 +62,7 @@ impl Stage for Figure {
         let pred_label = load::label(job.one("pred_label")?)?;
         let gold_mesh = load::mesh(job.one("gold_mesh")?)?;
         let pred_mesh = match job.optional("pred_mesh") {
-            Some(mesh) => load::mesh(mesh)?,
+            Some(mesh) => load::predicted_mesh(mesh)?,
             None => surface::label_surface(&pred_label, Border::Cap),
         };
         let solid = job.optional("defect").map(|artifact| load::solid(artifact).map(|(solid, _)| solid)).transpose()?;

@@ -58,6 +58,15 @@ pub fn mesh(artifact: &Artifact) -> Result<Mesh> {
     Ok(mesh::read(path(artifact)?, &options)?.mesh)
 }
 
+/// Returns the mesh of a prediction, LPS mm; one that found nothing has no triangles.
+///
+/// # Errors
+/// As [`mesh::read`], but for the empty mesh.
+pub fn predicted_mesh(artifact: &Artifact) -> Result<Mesh> {
+    let options = MeshOptions { may_be_empty: true, ..options(&artifact.options)? };
+    Ok(mesh::read(path(artifact)?, &options)?.mesh)
+}
+
 /// A ball-shaped defect, as the manifest writes it and as an aligned one is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, serde::Serialize)]
 pub struct Ball {

@@ -5,5 +5,6 @@ mod bad_input;
 mod door;
 mod golden;
 mod privacy;
+mod scanner;
 mod study;
 mod world;

@@ -66,7 +66,7 @@ const SLIPS: &[(&str, &str, &str, &str, &str)] = &[
     (
         "model: train.model",
         "model: { collect: train.model }",
-        "takes one artifact, not a list",
+        "takes one artifact, not a list of 3",
         "train.model",
         "`model: train.model`",
     ),

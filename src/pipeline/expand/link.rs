@@ -116,7 +116,7 @@ fn nothing_missing(spec: &Spec, linked: &Linked<'_>) -> Result<()> {
     }
 }
 
-const fn list(input: &Input) -> bool {
+pub(super) const fn list(input: &Input) -> bool {
     matches!(input.arity, Arity::Many | Arity::Labelled)
 }
 
@@ -130,20 +130,9 @@ fn check_edge(
 ) -> Result<()> {
     let (port, reference) = (edge.input, edge.edge.binding.reference());
     let fault = |what: String| spec.source.fault(edge.edge.mark, what);
-    match (&edge.edge.binding, list(port)) {
-        (Binding::One(_), true) => {
-            return Err(fault(format!("the input `{}` of `{}` takes a list", port.name, linked.op.name()))
-                .hint(format!("write {{ collect: {reference} }}")));
-        }
-        (Binding::Collect { .. }, false) => {
-            return Err(fault(format!(
-                "the input `{}` of `{}` takes one artifact, not a list",
-                port.name,
-                linked.op.name()
-            ))
-            .hint(format!("write `{}: {reference}`", port.name)));
-        }
-        _ => {}
+    if matches!(edge.edge.binding, Binding::One(_)) && list(port) {
+        return Err(fault(format!("the input `{}` of `{}` takes a list", port.name, linked.op.name()))
+            .hint(format!("write {{ collect: {reference} }}")));
     }
     if let Binding::Collect { over: Some((group, mark)), .. } = &edge.edge.binding {
         members(spec, items, group, *mark)?;

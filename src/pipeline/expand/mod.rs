@@ -4,7 +4,8 @@
 //! ```text
 //! axes    one table of all axes
 //! link    stages -> ops, references -> outputs; kinds, arity, groups, cycles       (per stage)
-//! rows    axes travel along edges; inputs of each item, lists collected            (per item)
+//! rows    axes travel along edges                                                 (per item)
+//! inputs  one artifact or a list for each port                                    (per item)
 //! params  `$name` replaced, the op's own check, blame back to the line             (per item)
 //! order   topological, depth first per case
 //! ```
@@ -14,6 +15,7 @@ mod axes;
 pub(super) mod fakes;
 #[cfg(test)]
 mod faults;
+mod inputs;
 mod link;
 mod order;
 mod params;
