@@ -11,6 +11,15 @@ use crate::fault::{Fault, Result};
 /// No single file may be larger than this, nor any image in memory (as `f32`).
 pub(super) const MOST_BYTES: u64 = 4 << 30;
 
+/// Returns the fault with the file before the place in it: `head.nrrd, header line 7`.
+pub(super) fn in_file(fault: Fault, path: &Path) -> Fault {
+    let place = match &fault.place {
+        Some(inner) => format!("{}, {inner}", path.display()),
+        None => path.display().to_string(),
+    };
+    Fault { place: Some(place), ..fault }
+}
+
 /// Returns the first bytes of a file, at most `count`.
 pub(super) fn head(path: &Path, count: usize) -> Result<Vec<u8>> {
     let file = File::open(path).map_err(|error| Fault::file("read the file", path, &error))?;

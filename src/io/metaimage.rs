@@ -35,7 +35,7 @@ struct Header {
 /// # Errors
 /// Unfit when truncated, of several channels, in ASCII, as a list of files, or sheared without `tilt: resample`.
 pub(super) fn read(path: &Path, options: &ImageOptions) -> Result<Image> {
-    parse(&file::read(path)?, path, options).map_err(|fault| fault.at(path.display()))
+    parse(&file::read(path)?, path, options).map_err(|fault| file::in_file(fault, path))
 }
 
 fn parse(bytes: &[u8], path: &Path, options: &ImageOptions) -> Result<Image> {
@@ -55,7 +55,7 @@ fn parse(bytes: &[u8], path: &Path, options: &ImageOptions) -> Result<Image> {
             return Err(Fault::unfit("a MetaImage over a list of files is not supported").hint("write it as one .mha"));
         }
         Some(name) => {
-            detached = file::read(&nrrd::beside(path, name)?)?;
+            detached = nrrd::beside(path, name)?;
             detached.as_slice()
         }
     };

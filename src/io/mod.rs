@@ -30,3 +30,6 @@ mod ply;
 mod raw;
 mod stl;
 mod weld;
+
+#[cfg(test)]
+mod torture;

@@ -202,7 +202,7 @@ fn a_file_without_preamble_or_meta_is_read_too() {
     let bytes = std::fs::read(case.slice(1)).unwrap();
     std::fs::write(case.slice(1), &bytes[132..]).unwrap();
     let second = std::fs::read(case.slice(2)).unwrap();
-    let dataset = second.windows(8).position(|w| w == [8, 0, 8, 0, b'C', b'S', 24, 0]).unwrap();
+    let dataset = second.windows(8).position(|w| w == [8, 0, 8, 0, b'C', b'S', 22, 0]).unwrap();
     std::fs::write(case.slice(2), &second[dataset..]).unwrap();
     assert_eq!(case.read().unwrap(), plain);
 }
@@ -215,9 +215,10 @@ fn no_text_of_a_file_reaches_a_message() {
         // ImageType is text that nothing needs; KVP and the series UID are neighbours of what is read.
         case.patch(number, b"ORIGINAL", b"SECRETSE");
     }
-    case.patch(3, b"30\\", b"30x");
+    case.patch(3, b"-20.25", b"SECRET");
     let fault = case.read().unwrap_err().to_string();
     let uid = format!("{:?}", dicom_uid(&case));
+    assert!(fault.contains("1 of 6 slices lack ImagePositionPatient"), "{fault}");
     assert!(!fault.contains(secret) && !fault.contains(&uid), "{fault}");
     let listed = format!("{:?}", crate::io::series::list(case.path()).unwrap());
     assert!(!listed.contains(secret) && !listed.contains("2.25."), "{listed}");

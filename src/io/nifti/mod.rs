@@ -24,7 +24,7 @@ use crate::fault::{Fault, Result};
 /// # Errors
 /// Unfit when the file is truncated, of an unknown or coloured type, four-dimensional, or sheared without `tilt: resample`.
 pub(super) fn read(path: &Path, options: &ImageOptions) -> Result<Image> {
-    parse(&file::read(path)?, options).map_err(|fault| fault.at(path.display()))
+    parse(&file::read(path)?, options).map_err(|fault| file::in_file(fault, path))
 }
 
 fn parse(bytes: &[u8], options: &ImageOptions) -> Result<Image> {

@@ -4,7 +4,7 @@
 mod header;
 mod write;
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 pub(super) use write::write;
 
@@ -21,7 +21,7 @@ use crate::fault::{Fault, Result};
 /// # Errors
 /// Unfit when truncated, in another encoding (by name), without a space, or sheared without `tilt: resample`.
 pub(super) fn read(path: &Path, options: &ImageOptions) -> Result<Image> {
-    parse(&file::read(path)?, path, options).map_err(|fault| fault.at(path.display()))
+    parse(&file::read(path)?, path, options).map_err(|fault| file::in_file(fault, path))
 }
 
 fn parse(bytes: &[u8], path: &Path, options: &ImageOptions) -> Result<Image> {
@@ -31,7 +31,7 @@ fn parse(bytes: &[u8], path: &Path, options: &ImageOptions) -> Result<Image> {
     let packed = match &header.data_file {
         None => &bytes[data_at..],
         Some(name) => {
-            detached = file::read(&beside(path, name)?)?;
+            detached = beside(path, name)?;
             detached.as_slice()
         }
     };
@@ -53,15 +53,19 @@ fn parse(bytes: &[u8], path: &Path, options: &ImageOptions) -> Result<Image> {
     Ok(Image { volume, dtype: header.scalar.name().to_owned(), notes })
 }
 
-/// Returns the path of a detached data file: a plain name in the header's own folder, nothing else.
-pub(super) fn beside(header: &Path, name: &str) -> Result<PathBuf> {
+/// Returns the bytes of a detached data file: a plain name in the header's own folder, nothing else.
+pub(super) fn beside(header: &Path, name: &str) -> Result<Vec<u8>> {
     let mut parts = Path::new(name).components();
     let plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None));
     if !plain || name.contains(['\\', ':']) {
         return Err(Fault::unfit("the header points to a data file outside its own folder")
             .hint("put the data file beside the header and name it without a folder"));
     }
-    Ok(header.with_file_name(name))
+    let path = header.with_file_name(name);
+    if !path.is_file() {
+        return Err(Fault::unfit("the data file that the header names is missing").hint("put it beside the header"));
+    }
+    file::read(&path)
 }
 
 fn skip_lines(bytes: &[u8], lines: usize) -> Result<&[u8]> {
