@@ -76,8 +76,8 @@ fn show_survey(study: &Study, context: &Context) -> Result<bool> {
     let cores = if context.jobs == 1 { "core" } else { "cores" };
     out::line(match totals.run + totals.maybe {
         0 => "up to date".to_owned(),
-        // What was measured on this machine is a better guide than the forecast, once every open stage has run before.
-        _ if totals.unknown == 0 && totals.expected_seconds > 0.0 => format!(
+        // What was measured on this machine is a better guide than the forecast, if it was measured on work of this size.
+        _ if totals.unknown == 0 && alike(totals.expected_seconds, estimate.core_seconds) => format!(
             "about {} on {} {cores}, as last time; {} of disk",
             forecast::human_seconds(totals.expected_seconds / context.jobs as f64),
             context.jobs,
@@ -91,6 +91,11 @@ fn show_survey(study: &Study, context: &Context) -> Result<bool> {
         ),
     })?;
     Ok(found.up_to_date())
+}
+
+/// Whether two durations are of one order; items of other pipelines may have had the same ids and much less to do.
+fn alike(measured_s: f64, forecast_s: f64) -> bool {
+    measured_s > 0.0 && (0.25..=4.0).contains(&(forecast_s / measured_s))
 }
 
 /// Counts of cached, run and maybe by stage, in the order of the plan.

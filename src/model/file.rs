@@ -204,8 +204,8 @@ mod tests {
         let end = nan.len();
         nan[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
         assert!(Model::from_bytes(&nan).unwrap_err().what.contains("finite"));
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        let at = text.find("\\\"format\\\":1").unwrap() + 11;
+        let needle = br#"\"format\":1"#;
+        let at = bytes.windows(needle.len()).position(|window| window == needle).unwrap() + needle.len() - 1;
         let mut newer = bytes;
         newer[at] = b'7';
         assert!(Model::from_bytes(&newer).unwrap_err().what.contains("another version"));
