@@ -111,6 +111,8 @@ fn finish(image: &mut Image, options: &ImageOptions) -> Result<()> {
         image.notes.push(format!("{} was added to every value, as asked", options.add_hu));
     }
     air_note(image);
+    let resampled =
+        options.resample_mm.is_some() || Repair::Resample == options.tilt || Repair::Resample == options.gaps;
     if let Some(spacing_mm) = options.resample_mm {
         if !(spacing_mm.is_finite() && spacing_mm > 0.0) {
             return Err(Fault::usage(format!("`resample_mm` must be a positive number, it is {spacing_mm}")));
@@ -123,6 +125,11 @@ fn finish(image: &mut Image, options: &ImageOptions) -> Result<()> {
             short(old.y),
             short(old.z)
         ));
+    }
+    // Interpolated values are no longer whole numbers.
+    let own = Scalar::from_name(&image.dtype).unwrap_or(Scalar::F32);
+    if resampled && own.range().is_some() && raw::fitting(&image.volume.data, own) == Scalar::F32 {
+        Scalar::F32.name().clone_into(&mut image.dtype);
     }
     Ok(())
 }

@@ -32,4 +32,6 @@ mod stl;
 mod weld;
 
 #[cfg(test)]
+mod smoke;
+#[cfg(test)]
 mod torture;

@@ -96,6 +96,7 @@ pub(super) fn byte_count(size: [usize; 3], scalar: Scalar) -> Result<usize> {
 }
 
 /// Returns the samples as `slope * sample + intercept`, computed in `f64`.
+#[expect(clippy::cast_lossless, reason = "one macro for types that are and are not lossless in f64")]
 pub(super) fn decode(bytes: &[u8], scalar: Scalar, endian: Endian, slope: f64, intercept: f64) -> Vec<f32> {
     macro_rules! each {
         ($type:ty) => {{

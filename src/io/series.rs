@@ -30,7 +30,7 @@ pub struct SeriesInfo {
     pub problem: Option<String>,
 }
 
-/// Returns the series among a folder's own files, in the order of their numbers: by SeriesNumber, those without one last;
+/// Returns the series among a folder's own files, in the order of their numbers: by series number, those without one last;
 /// then the longer first; then by size and content.
 ///
 /// # Errors

@@ -74,7 +74,8 @@ impl Slices {
     /// Returns the unit normal, LPS.
     #[must_use]
     pub fn normal(&self) -> DVec3 {
-        self.row.cross(self.column)
+        // Adding 0.0 makes -0 plain.
+        self.row.cross(self.column) + 0.0
     }
 
     fn depth_mm(&self, slice: usize) -> f64 {

@@ -40,7 +40,7 @@ enum Found {
 
 /// Returns what is in a folder, or in the folder of a file; where a folder's own files hold no image, in its subfolders.
 ///
-/// Series are ordered by their SeriesNumber (those without one last), then the longer first, then by size and content, so
+/// Series are ordered by their series number (those without one last), then the longer first, then by size and content, so
 /// that the order depends on nothing but the files' contents.
 ///
 /// # Errors
@@ -125,7 +125,7 @@ fn group(mut slices: Vec<SliceHeader>) -> Vec<Vec<SliceHeader>> {
         let depth = |slice: &SliceHeader| slice.position_mm.map_or(0.0, |p| p.dot(normal));
         group.sort_by(|a, b| depth(a).total_cmp(&depth(b)).then(a.digest.cmp(&b.digest)));
     }
-    groups.sort_by(|a, b| order(a).cmp(&order(b)));
+    groups.sort_by_cached_key(|group| order(group));
     groups
 }
 

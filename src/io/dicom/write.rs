@@ -38,9 +38,9 @@ const EMPTY: [(Tag, VR); 13] = [
 pub struct SeriesHeader {
     /// What the UIDs are derived from: equal identities and volumes give equal bytes. Not written itself.
     pub identity: String,
-    /// SeriesNumber.
+    /// Series number.
     pub number: i32,
-    /// SliceThickness, mm; the slice spacing if not stated.
+    /// Slice thickness, mm; the slice spacing if not stated.
     pub thickness_mm: Option<f64>,
     /// Tube voltage, kV.
     pub tube_kv: Option<f64>,

@@ -99,10 +99,11 @@ impl Header {
     /// Returns where the voxels are: by sform where its code is above 0, else by qform, else axis-aligned at the world's
     /// origin with a note (as ITK does). Where both forms are given and disagree, a note says by how much.
     pub(super) fn affine(&self, notes: &mut Vec<String>) -> Result<Affine> {
-        let (sform, qform) = (self.sform.map(|rows| self.from_sform(&rows)), self.qform.map(|q| self.from_qform(&q)));
+        let (sform, qform) =
+            (self.sform.map(|rows| self.sform_affine(&rows)), self.qform.map(|q| self.qform_affine(&q)));
         if let (Some(s), Some(q)) = (&sform, &qform) {
             let apart_mm = corners_apart_mm(s, q);
-            if !(apart_mm <= DISAGREE_MM) {
+            if apart_mm.is_nan() || apart_mm > DISAGREE_MM {
                 notes.push(format!("sform and qform disagree by up to {apart_mm:.2} mm; sform is used"));
             }
         }
@@ -118,13 +119,13 @@ impl Header {
         if finite { Ok(affine) } else { Err(Fault::unfit("the header's voxel-to-world matrix is not finite")) }
     }
 
-    fn from_sform(&self, rows: &[[f64; 4]; 3]) -> Affine {
+    fn sform_affine(&self, rows: &[[f64; 4]; 3]) -> Affine {
         let column = |c: usize| Frame::Ras.to_lps(DVec3::new(rows[0][c], rows[1][c], rows[2][c])) * self.unit_mm;
         Affine { size: self.size, origin_mm: column(3), columns_mm: [column(0), column(1), column(2)] }
     }
 
     /// The quaternion's first part is what is left to length one; qfac = -1 mirrors the third axis (`nifti1.h`, method 2).
-    fn from_qform(&self, &[b, c, d, x, y, z]: &[f64; 6]) -> Affine {
+    fn qform_affine(&self, &[b, c, d, x, y, z]: &[f64; 6]) -> Affine {
         let rest = 1.0 - (b * b + c * c + d * d);
         // Rounded to f32, a half turn may come out a little longer than one: then there is no real part.
         let (a, scale) = if rest < 1e-7 { (0.0, 1.0 / (b * b + c * c + d * d).sqrt()) } else { (rest.sqrt(), 1.0) };
