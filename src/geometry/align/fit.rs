@@ -23,7 +23,9 @@ pub(super) const OUTSIDE_MM: f64 = 4.0;
 /// Points and rounds of the fit that decides between candidates, of the next, and of the last one.
 const CHOICE: (usize, usize) = (512, 12);
 const MIDDLE: (usize, usize) = (2048, 12);
-const LAST: (usize, usize) = (8192, 12);
+const LAST: (usize, usize) = (4096, 12);
+/// Points that compare the fitted candidates.
+const SCORED: usize = 1536;
 /// The fit ends when a round moves the mesh by less, mm.
 const SETTLED_MM: f64 = 1e-3;
 /// Points per task.
@@ -84,7 +86,7 @@ pub(super) fn choose(model: &Model, bone: &Bone, candidates: &[Rigid], trim: f64
         .par_iter()
         .map(|start| {
             let motion = fit(model.points(CHOICE.0), model, bone, start, CHOICE.1, trim);
-            (score_mm(model.points(2048), bone, &motion), motion)
+            (score_mm(model.points(SCORED), bone, &motion), motion)
         })
         .collect();
     fitted.sort_by(|a, b| a.0.total_cmp(&b.0));

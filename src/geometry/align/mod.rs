@@ -25,6 +25,9 @@ use crate::{
     volume::Volume,
 };
 
+/// Starts that are fitted to the surface, of the mesh and of its mirror image.
+const STARTS: (usize, usize) = (5, 3);
+
 /// Where the alignment starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Start {
@@ -120,13 +123,13 @@ pub fn align(mesh: &Mesh, ct: &Volume<f32>, start: &Start, options: &AlignOption
     let bone = fit::Bone::new(ct, level)?;
     let field = field::Field::new(&bone);
     let candidates = match start {
-        Start::Auto => search::search(&model, &field),
+        Start::Auto => search::search(&model, &field, STARTS.0),
         Start::Identity => vec![Rigid::IDENTITY],
         Start::Known(motion) => vec![*motion],
     };
     let best = fit::choose(&model, &bone, &candidates, options.trim);
     let mirrored = model.mirrored();
-    let mirror_candidates = search::search(&mirrored, &field);
+    let mirror_candidates = search::search(&mirrored, &field, STARTS.1);
     let mirror = fit::choose(&mirrored, &bone, &mirror_candidates, options.trim);
     drop(field);
 

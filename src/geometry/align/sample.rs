@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Points that are drawn from a mesh.
-const POINTS: usize = 16_384;
+const POINTS: usize = 8192;
 
 /// A point on the mesh.
 #[derive(Clone, Copy, Debug, PartialEq)]

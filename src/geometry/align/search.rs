@@ -13,9 +13,8 @@ use crate::space::{DMat3, DQuat, DVec3, Rigid};
 const ROTATIONS: usize = 3072;
 /// Points that judge a start, that fit it, and that judge the fit.
 const POINTS: (usize, usize, usize) = (64, 192, 512);
-/// Starts that are fitted on the map, and motions that are returned.
+/// Starts that are fitted on the map.
 const FITTED: usize = 96;
-const RETURNED: usize = 6;
 /// Rounds of the fit on the map; the reach of a point shrinks from the first to the last, mm.
 const ROUNDS: usize = 14;
 const REACH_MM: (f64, f64) = (40.0, 10.0);
@@ -25,7 +24,7 @@ const CUT_MM: (f64, f64) = (20.0, 10.0);
 const SAME_MM: f64 = 10.0;
 
 /// Returns the most promising motions that differ, best first.
-pub(super) fn search(model: &Model, field: &Field<'_>) -> Vec<Rigid> {
+pub(super) fn search(model: &Model, field: &Field<'_>, most: usize) -> Vec<Rigid> {
     let shifts = shifts(model, field);
     let mut starts: Vec<(f64, usize, Rigid)> = (0..ROTATIONS)
         .into_par_iter()
@@ -49,7 +48,7 @@ pub(super) fn search(model: &Model, field: &Field<'_>) -> Vec<Rigid> {
     fitted.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut distinct: Vec<Rigid> = Vec::new();
     for (_, motion) in fitted {
-        if distinct.len() < RETURNED && distinct.iter().all(|other| model.apart_mm(&motion, other) > SAME_MM) {
+        if distinct.len() < most && distinct.iter().all(|other| model.apart_mm(&motion, other) > SAME_MM) {
             distinct.push(motion);
         }
     }
