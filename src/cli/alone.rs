@@ -81,8 +81,10 @@ impl Alone {
         crate::pipeline::stage::Params::check(params)
             .map_err(|(name, why)| Fault::usage(format!("parameter `{name}`: {why}")))?;
         let folder = temporary_beside(beside)?;
-        let outputs: BTreeMap<String, PathBuf> =
-            S::OUTPUTS.iter().map(|port| (port.name.to_owned(), folder.path().join(port.file.trim_end_matches('/')))).collect();
+        let outputs: BTreeMap<String, PathBuf> = S::OUTPUTS
+            .iter()
+            .map(|port| (port.name.to_owned(), folder.path().join(port.file.trim_end_matches('/'))))
+            .collect();
         let scratch = self.scratch.unwrap_or_else(|| folder.path().join("scratch"));
         std::fs::create_dir_all(&scratch).map_err(|error| Fault::file("create the folder", &scratch, &error))?;
         let watch = Watch { bar: progress::single(S::NAME, &context.global), cancelled: &context.cancelled };

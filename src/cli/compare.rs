@@ -48,8 +48,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     let gold_mesh = pick("--gold", &args.gold, &args.gold_mesh, true)?;
     let halves = [(pred_label.is_some(), gold_label.is_some()), (pred_mesh.is_some(), gold_mesh.is_some())];
     if !halves.contains(&(true, true)) {
-        return Err(Fault::usage("there is nothing to compare")
-            .hint("give two labels (`--pred-label`, `--gold-label`), two meshes (`--pred-mesh`, `--gold-mesh`), or both"));
+        return Err(Fault::usage("there is nothing to compare").hint(
+            "give two labels (`--pred-label`, `--gold-label`), two meshes (`--pred-mesh`, `--gold-mesh`), or both",
+        ));
     }
     let mut overrides = vec![format!("near_mm=[{:?}]", args.near_mm)];
     let mut comparison = Alone::new()
@@ -70,10 +71,18 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
 }
 
 /// The file of one half: the long option, or the short one when its file is of the right kind.
-fn pick<'a>(option: &str, short: &'a Option<PathBuf>, long: &'a Option<PathBuf>, mesh: bool) -> Result<Option<&'a Path>> {
+fn pick<'a>(
+    option: &str,
+    short: &'a Option<PathBuf>,
+    long: &'a Option<PathBuf>,
+    mesh: bool,
+) -> Result<Option<&'a Path>> {
     let short = short.as_deref().filter(|path| io::mesh::is_mesh_name(path) == mesh);
     if short.is_some() && long.is_some() {
-        return Err(Fault::usage(format!("`{option}` and its long form both name a {}", if mesh { "mesh" } else { "label" })));
+        return Err(Fault::usage(format!(
+            "`{option}` and its long form both name a {}",
+            if mesh { "mesh" } else { "label" }
+        )));
     }
     Ok(long.as_deref().or(short))
 }

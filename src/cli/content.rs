@@ -47,7 +47,8 @@ fn series_number(field: &Field) -> Option<usize> {
 fn files_below(folder: &Path) -> Result<Vec<std::path::PathBuf>> {
     let mut files = Vec::new();
     for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
-        let entry = entry.map_err(|error| Fault::unfit(format!("cannot list the folder: {error}")).at(folder.display()))?;
+        let entry =
+            entry.map_err(|error| Fault::unfit(format!("cannot list the folder: {error}")).at(folder.display()))?;
         if entry.file_type().is_file() {
             files.push(entry.into_path());
         }

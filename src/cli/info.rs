@@ -26,11 +26,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     if !args.path.exists() {
         return Err(Fault::usage("no such file or folder").at(args.path.display()));
     }
-    let facts = if io::mesh::is_mesh_name(&args.path) {
-        io::info::mesh_info(&args.path)?
-    } else {
-        image(args)?
-    };
+    let facts = if io::mesh::is_mesh_name(&args.path) { io::info::mesh_info(&args.path)? } else { image(args)? };
     if context.global.json { out::json(&facts) } else { out::line(lines(&facts)) }
 }
 

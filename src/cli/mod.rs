@@ -40,6 +40,7 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use crate::fault::{Fault, Kind, Result};
 
@@ -228,11 +229,10 @@ fn set_up_log(global: &Global) {
         (false, 1) => tracing::Level::INFO,
         (false, _) => tracing::Level::DEBUG,
     };
-    tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(std::io::stderr)
-        .without_time()
-        .with_target(false)
-        .compact()
-        .init();
+    // Libraries quote what they read, and a header holds names: only our own lines are shown.
+    let ours = Targets::new().with_target("calvaria", level);
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time().with_target(false).compact();
+    // A second subscriber can only be a test's, and then that one is wanted.
+    drop(tracing_subscriber::registry().with(lines).with(ours).try_init());
 }

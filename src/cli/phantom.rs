@@ -53,8 +53,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     for number in &args.case {
         let id = format!("p{number:02}");
         let folder = args.output.join(&id);
-        let made =
-            Alone::new().random("phantom", &id, args.seed, 0).run::<Phantom>(&params, &folder, context)?;
+        let made = Alone::new().random("phantom", &id, args.seed, 0).run::<Phantom>(&params, &folder, context)?;
         create(&folder)?;
         replace_folder(&folder.join("ct"))?;
         made.as_is("ct", &folder.join("ct"))?;
@@ -74,11 +73,10 @@ fn preview(folder: &Path) -> Result<()> {
     use crate::io::image::{self, ImageOptions};
     let ct = image::read(&folder.join("ct"), &ImageOptions::default())?.volume;
     let label = image::read_label(&folder.join("label.nii.gz"))?;
-    let picture = crate::report::figure::slices(&ct, &label, &label, None, &crate::report::figure::SliceTitles::default());
+    let picture =
+        crate::report::figure::slices(&ct, &label, &label, None, &crate::report::figure::SliceTitles::default());
     let wanted = folder.join("preview.png");
-    whole(&wanted, |part| {
-        std::fs::write(part, picture.to_png()).map_err(|error| Fault::file("write", &wanted, &error))
-    })
+    whole(&wanted, |part| std::fs::write(part, picture.to_png()).map_err(|error| Fault::file("write", &wanted, &error)))
 }
 
 fn create(folder: &Path) -> Result<()> {

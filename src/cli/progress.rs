@@ -31,7 +31,8 @@ fn shows_bars(global: &Global) -> bool {
 }
 
 fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{prefix:<24} {bar:28} {pos}/{len}  {eta}  {msg}").unwrap_or_else(|_| ProgressStyle::default_bar())
+    ProgressStyle::with_template("{prefix:<24} {bar:28} {pos}/{len}  {eta}  {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// The observer of a run.

@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn overrides_reach_inside_and_wrong_names_are_answered() {
-        let params = params::<crate::stages::Align>(&["accept.median_mm=2.5".to_owned(), "init=identity".to_owned()]).unwrap();
+        let params =
+            params::<crate::stages::Align>(&["accept.median_mm=2.5".to_owned(), "init=identity".to_owned()]).unwrap();
         assert_eq!(params.accept.median_mm, 2.5);
         let wrong = super::params::<crate::stages::Align>(&["acept.median_mm=2".to_owned()]).unwrap_err();
         assert!(wrong.to_string().contains("did you mean `accept`"), "{wrong}");

@@ -68,13 +68,15 @@ fn choices(property: &Value, schema: &Value) -> String {
     let definition = target.and_then(|path| schema.pointer(path.trim_start_matches('#'))).unwrap_or(property);
     let listed = definition["enum"].as_array().cloned().unwrap_or_default();
     let described = definition["oneOf"].as_array().into_iter().flatten().map(|variant| variant["const"].clone());
-    let words: Vec<String> = listed.into_iter().chain(described).filter_map(|v| v.as_str().map(str::to_owned)).collect();
+    let words: Vec<String> =
+        listed.into_iter().chain(described).filter_map(|v| v.as_str().map(str::to_owned)).collect();
     if words.is_empty() { String::new() } else { format!("   ({})", words.join(" | ")) }
 }
 
 fn show_nodes(study: &Study, context: &Context) -> Result<()> {
     let only = study.selection()?;
-    let nodes = study.plan.nodes.iter().enumerate().filter(|(index, _)| only.as_ref().is_none_or(|only| only.contains(index)));
+    let nodes =
+        study.plan.nodes.iter().enumerate().filter(|(index, _)| only.as_ref().is_none_or(|only| only.contains(index)));
     let shown: Vec<Value> = nodes
         .map(|(_, node)| {
             let outputs: Vec<&str> = node.op.outputs().iter().map(|port| port.name).collect();

@@ -12,8 +12,7 @@ use crate::{
     fault::{Fault, Result, near_miss},
     manifest::Manifest,
     pipeline::{
-        self,
-        execute,
+        self, execute,
         plan::{Plan, Source},
         session::{LockRule, Places},
         statcache::StatCache,
@@ -121,7 +120,8 @@ impl Study {
         self.known_words()?;
         let nodes = self.plan.nodes.iter().enumerate();
         let named = nodes.filter(|(_, node)| {
-            let target = self.targets.is_empty() || self.targets.iter().any(|word| *word == node.stage || *word == node.id);
+            let target =
+                self.targets.is_empty() || self.targets.iter().any(|word| *word == node.stage || *word == node.id);
             let case = self.cases.is_empty() || node.case.as_ref().is_some_and(|case| self.cases.contains(case));
             target && case
         });

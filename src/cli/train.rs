@@ -37,9 +37,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     let mut partial = args.output.clone().into_os_string();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
-    let mut training = Alone::new().random("train", "", args.seed, args.replicate)
-        .resumable(partial.clone())
-        .on(&args.device);
+    let mut training =
+        Alone::new().random("train", "", args.seed, args.replicate).resumable(partial.clone()).on(&args.device);
     for (ct, label) in manifest::training_pairs(&args.manifest, args.data_root.as_deref())? {
         training = training.artifact("ct", ct).artifact("label", label);
     }

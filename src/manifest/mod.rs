@@ -8,9 +8,9 @@ mod field;
 mod parse;
 pub mod scan;
 mod schema;
-mod verify;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 use std::{
     collections::BTreeMap,

@@ -23,13 +23,16 @@ pub(super) fn average_voxel(scene: &Scene, grid: &Grid, index: DVec3) -> f64 {
     }
     let counts = grid.spacing_mm.to_array().map(|mm| ((mm / POINT_SPACING_MM).ceil() as usize).clamp(2, MOST_POINTS));
     let offset = |n: usize, i: usize| (i as f64 + 0.5) / n as f64 - 0.5;
+    let columns = counts[0] * counts[1];
     let mut sum = 0.0;
-    for k in 0..counts[2] {
-        for j in 0..counts[1] {
-            for i in 0..counts[0] {
-                let at = index + DVec3::new(offset(counts[0], i), offset(counts[1], j), offset(counts[2], k));
-                sum += scene.sample(world_from_voxel.transform_point3(at)).hu;
-            }
+    for column in 0..columns {
+        let (i, j) = (column % counts[0], column / counts[0]);
+        // Each column of points stands at heights of its own, or thin layers across the slice would show as rings.
+        let lift = (column as f64 + 0.5) / columns as f64 - 0.5;
+        for k in 0..counts[2] {
+            let along = offset(counts[2], k) + lift / counts[2] as f64;
+            let at = index + DVec3::new(offset(counts[0], i), offset(counts[1], j), along);
+            sum += scene.sample(world_from_voxel.transform_point3(at)).hu;
         }
     }
     sum / (counts[0] * counts[1] * counts[2]) as f64

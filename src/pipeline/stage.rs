@@ -216,7 +216,10 @@ impl Job<'_> {
     /// # Errors
     /// Unfit when the stage declares no such output.
     pub fn output(&self, port: &str) -> Result<&Path> {
-        self.outputs.get(port).map(PathBuf::as_path).ok_or_else(|| Fault::unfit(format!("no output `{port}` is declared")))
+        self.outputs
+            .get(port)
+            .map(PathBuf::as_path)
+            .ok_or_else(|| Fault::unfit(format!("no output `{port}` is declared")))
     }
 }
 
@@ -316,6 +319,7 @@ impl<S: Stage> Op for Typed<S> {
         S::run(&params, job)
     }
     fn forecast(&self, params: &Value, given: &BTreeMap<&str, Vec<Extent>>) -> Forecast {
-        serde_json::from_value(params.clone()).map_or_else(|_| Forecast::default(), |params| S::forecast(&params, given))
+        serde_json::from_value(params.clone())
+            .map_or_else(|_| Forecast::default(), |params| S::forecast(&params, given))
     }
 }

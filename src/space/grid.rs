@@ -40,7 +40,10 @@ impl Grid {
             return Err(Fault::unfit("the image's origin or direction is not a finite number"));
         }
         if !(spacing_mm.is_finite() && spacing_mm.min_element() > 0.0) {
-            return Err(Fault::unfit(format!("the voxel spacing must be positive, it is {:?} mm", spacing_mm.to_array())));
+            return Err(Fault::unfit(format!(
+                "the voxel spacing must be positive, it is {:?} mm",
+                spacing_mm.to_array()
+            )));
         }
         let gram = direction.transpose() * direction;
         let worst = (gram - DMat3::IDENTITY).to_cols_array().into_iter().fold(0.0_f64, |m, v| m.max(v.abs()));

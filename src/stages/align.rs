@@ -88,17 +88,35 @@ pub struct Align;
 impl Stage for Align {
     const NAME: &'static str = "align";
     const VERSION: u32 = 1;
-    const DOC: &'static str = "Find the rigid motion that brings a mesh onto the bone of a scan; refuse when it does not fit.";
+    const DOC: &'static str =
+        "Find the rigid motion that brings a mesh onto the bone of a scan; refuse when it does not fit.";
     const INPUTS: &'static [Input] = &[
         Input { name: "ct", kinds: &["ct"], arity: Arity::One, doc: "the scan" },
         Input { name: "mesh", kinds: &["mesh"], arity: Arity::One, doc: "the model, in any rigid frame" },
         Input { name: "defect", kinds: &["solid"], arity: Arity::Optional, doc: "the defect, moves along" },
-        Input { name: "start", kinds: &["transform"], arity: Arity::Optional, doc: "a known start (JSON with `matrix`)" },
+        Input {
+            name: "start",
+            kinds: &["transform"],
+            arity: Arity::Optional,
+            doc: "a known start (JSON with `matrix`)",
+        },
     ];
     const OUTPUTS: &'static [Output] = &[
         Output { name: "mesh", kind: "mesh", file: "mesh.ply", optional: false, doc: "the model in the scan's world" },
-        Output { name: "transform", kind: "transform", file: "transform.json", optional: false, doc: "motion and quality" },
-        Output { name: "defect", kind: "solid", file: "defect/", optional: true, doc: "the defect in the scan's world" },
+        Output {
+            name: "transform",
+            kind: "transform",
+            file: "transform.json",
+            optional: false,
+            doc: "motion and quality",
+        },
+        Output {
+            name: "defect",
+            kind: "solid",
+            file: "defect/",
+            optional: true,
+            doc: "the defect in the scan's world",
+        },
     ];
     type Params = AlignParams;
 

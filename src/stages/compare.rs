@@ -48,17 +48,33 @@ pub struct Compare;
 impl Stage for Compare {
     const NAME: &'static str = "compare";
     const VERSION: u32 = 1;
-    const DOC: &'static str = "Measure a prediction: Dice on labels, distances on meshes, all over and near the defect.";
+    const DOC: &'static str =
+        "Measure a prediction: Dice on labels, distances on meshes, all over and near the defect.";
     const INPUTS: &'static [Input] = &[
         Input { name: "pred_label", kinds: &["label"], arity: Arity::Optional, doc: "predicted label" },
         Input { name: "pred_mesh", kinds: &["mesh"], arity: Arity::Optional, doc: "predicted surface" },
         Input { name: "gold_label", kinds: &["label"], arity: Arity::Optional, doc: "gold label, on the same grid" },
         Input { name: "gold_mesh", kinds: &["mesh"], arity: Arity::Optional, doc: "gold surface, in the same world" },
-        Input { name: "defect", kinds: &["solid"], arity: Arity::Optional, doc: "the missing bone: a closed mesh or a ball" },
-        Input { name: "align", kinds: &["transform"], arity: Arity::Optional, doc: "quality of the gold mesh's alignment" },
+        Input {
+            name: "defect",
+            kinds: &["solid"],
+            arity: Arity::Optional,
+            doc: "the missing bone: a closed mesh or a ball",
+        },
+        Input {
+            name: "align",
+            kinds: &["transform"],
+            arity: Arity::Optional,
+            doc: "quality of the gold mesh's alignment",
+        },
     ];
-    const OUTPUTS: &'static [Output] =
-        &[Output { name: "row", kind: "row", file: "row.json", optional: false, doc: "all numbers, null where there is none" }];
+    const OUTPUTS: &'static [Output] = &[Output {
+        name: "row",
+        kind: "row",
+        file: "row.json",
+        optional: false,
+        doc: "all numbers, null where there is none",
+    }];
     type Params = CompareParams;
 
     fn run(params: &CompareParams, job: &Job<'_>) -> Result<()> {
@@ -69,7 +85,9 @@ impl Stage for Compare {
         let solid = job.optional("defect").map(|artifact| load::solid(artifact).map(|(solid, _)| solid)).transpose()?;
         let solid = match (solid, params.auto_defect, &gold_label) {
             (None, true, Some(label)) => Some(vault::missing_bone(label)?),
-            (None, true, None) => return Err(Fault::usage("`auto` finds the defect in the gold label, and there is none")),
+            (None, true, None) => {
+                return Err(Fault::usage("`auto` finds the defect in the gold label, and there is none"));
+            }
             (solid, _, _) => solid,
         };
         let quality = job.optional("align").map(quality).transpose()?;

@@ -48,7 +48,13 @@ impl Stage for Displace {
     const INPUTS: &'static [Input] = &[Input { name: "mesh", kinds: &["mesh"], arity: Arity::One, doc: "any mesh" }];
     const OUTPUTS: &'static [Output] = &[
         Output { name: "mesh", kind: "mesh", file: "mesh.ply", optional: false, doc: "the moved mesh" },
-        Output { name: "truth", kind: "transform", file: "truth.json", optional: false, doc: "the motion, as a matrix" },
+        Output {
+            name: "truth",
+            kind: "transform",
+            file: "truth.json",
+            optional: false,
+            doc: "the motion, as a matrix",
+        },
     ];
     type Params = DisplaceParams;
 

@@ -43,13 +43,19 @@ pub struct Figure;
 impl Stage for Figure {
     const NAME: &'static str = "figure";
     const VERSION: u32 = 1;
-    const DOC: &'static str = "Draw a case: slices with gold and predicted contours, and shaded surfaces with deviations.";
+    const DOC: &'static str =
+        "Draw a case: slices with gold and predicted contours, and shaded surfaces with deviations.";
     const INPUTS: &'static [Input] = &[
         Input { name: "ct", kinds: &["ct"], arity: Arity::One, doc: "the scan" },
         Input { name: "gold_label", kinds: &["label"], arity: Arity::One, doc: "gold label" },
         Input { name: "pred_label", kinds: &["label"], arity: Arity::One, doc: "predicted label" },
         Input { name: "gold_mesh", kinds: &["mesh"], arity: Arity::One, doc: "gold surface" },
-        Input { name: "pred_mesh", kinds: &["mesh"], arity: Arity::Optional, doc: "predicted surface; made from the label when absent" },
+        Input {
+            name: "pred_mesh",
+            kinds: &["mesh"],
+            arity: Arity::Optional,
+            doc: "predicted surface; made from the label when absent",
+        },
         Input { name: "defect", kinds: &["solid"], arity: Arity::Optional, doc: "the defect: where to look" },
     ];
     const OUTPUTS: &'static [Output] =

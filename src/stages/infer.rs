@@ -39,7 +39,13 @@ impl Stage for Infer {
     ];
     const OUTPUTS: &'static [Output] = &[
         Output { name: "label", kind: "label", file: "label.nrrd", optional: false, doc: "1 = bone" },
-        Output { name: "probability", kind: "probability", file: "probability.nrrd", optional: true, doc: "of bone, 0 to 1" },
+        Output {
+            name: "probability",
+            kind: "probability",
+            file: "probability.nrrd",
+            optional: true,
+            doc: "of bone, 0 to 1",
+        },
     ];
     type Params = InferParams;
 

@@ -121,7 +121,8 @@ pub fn rigid(path: &Path) -> Result<Rigid> {
 /// When the file cannot be read or has another shape.
 pub fn json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let text = std::fs::read_to_string(path).map_err(|error| Fault::file("read the file", path, &error))?;
-    serde_json::from_str(&text).map_err(|error| Fault::unfit(format!("not the expected JSON: {error}")).at(path.display()))
+    serde_json::from_str(&text)
+        .map_err(|error| Fault::unfit(format!("not the expected JSON: {error}")).at(path.display()))
 }
 
 /// Returns the file or folder of an artifact.

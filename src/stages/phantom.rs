@@ -17,14 +17,39 @@ pub struct Phantom;
 impl Stage for Phantom {
     const NAME: &'static str = "phantom";
     const VERSION: u32 = 1;
-    const DOC: &'static str = "Simulate a head with a skull defect: CT series, gold mesh in its own frame, defect solid.";
+    const DOC: &'static str =
+        "Simulate a head with a skull defect: CT series, gold mesh in its own frame, defect solid.";
     const INPUTS: &'static [Input] = &[];
     const OUTPUTS: &'static [Output] = &[
         Output { name: "ct", kind: "ct", file: "ct/", optional: false, doc: "the scan, a DICOM series" },
-        Output { name: "gold", kind: "mesh", file: "gold.stl", optional: false, doc: "the engineer's model, in its own frame" },
-        Output { name: "defect", kind: "solid", file: "defect.stl", optional: false, doc: "the missing bone, in the model's frame" },
-        Output { name: "label", kind: "label", file: "label.nrrd", optional: false, doc: "true bone at voxel centres (for tests)" },
-        Output { name: "truth", kind: "truth", file: "truth.json", optional: false, doc: "what was simulated, and the true transform" },
+        Output {
+            name: "gold",
+            kind: "mesh",
+            file: "gold.stl",
+            optional: false,
+            doc: "the engineer's model, in its own frame",
+        },
+        Output {
+            name: "defect",
+            kind: "solid",
+            file: "defect.stl",
+            optional: false,
+            doc: "the missing bone, in the model's frame",
+        },
+        Output {
+            name: "label",
+            kind: "label",
+            file: "label.nrrd",
+            optional: false,
+            doc: "true bone at voxel centres (for tests)",
+        },
+        Output {
+            name: "truth",
+            kind: "truth",
+            file: "truth.json",
+            optional: false,
+            doc: "what was simulated, and the true transform",
+        },
     ];
     const RANDOM: bool = true;
     type Params = PhantomParams;
@@ -50,8 +75,13 @@ impl Stage for Phantom {
         let label = Extent { size, triangles: 0, bytes: voxels };
         Forecast {
             core_seconds: 2e-6 * voxels as f64,
-            outputs: [("ct", ct), ("gold", gold), ("defect", Extent { triangles: 0, bytes: 100_000, ..gold }), ("label", label)]
-                .into(),
+            outputs: [
+                ("ct", ct),
+                ("gold", gold),
+                ("defect", Extent { triangles: 0, bytes: 100_000, ..gold }),
+                ("label", label),
+            ]
+            .into(),
         }
     }
 }

@@ -47,10 +47,19 @@ impl Stage for Surface {
     const NAME: &'static str = "surface";
     const VERSION: u32 = 1;
     const DOC: &'static str = "Extract a closed, oriented surface from a label or probability, without smoothing.";
-    const INPUTS: &'static [Input] =
-        &[Input { name: "volume", kinds: &["label", "probability", "ct"], arity: Arity::One, doc: "what to cut at `iso`" }];
-    const OUTPUTS: &'static [Output] =
-        &[Output { name: "mesh", kind: "mesh", file: "mesh.ply", optional: false, doc: "LPS mm, counter-clockwise from outside" }];
+    const INPUTS: &'static [Input] = &[Input {
+        name: "volume",
+        kinds: &["label", "probability", "ct"],
+        arity: Arity::One,
+        doc: "what to cut at `iso`",
+    }];
+    const OUTPUTS: &'static [Output] = &[Output {
+        name: "mesh",
+        kind: "mesh",
+        file: "mesh.ply",
+        optional: false,
+        doc: "LPS mm, counter-clockwise from outside",
+    }];
     type Params = SurfaceParams;
 
     fn run(params: &SurfaceParams, job: &Job<'_>) -> Result<()> {

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-pub use crate::report::table::TableParams;
 use super::{load, save};
+pub use crate::report::table::TableParams;
 use crate::{
     fault::Result,
     pipeline::stage::{Arity, Artifact, Input, Job, Output, Stage},
@@ -17,7 +17,8 @@ pub struct Table;
 impl Stage for Table {
     const NAME: &'static str = "table";
     const VERSION: u32 = 1;
-    const DOC: &'static str = "Lay out the results as the paper does: patients, mean +- SD, tests, beside the published numbers.";
+    const DOC: &'static str =
+        "Lay out the results as the paper does: patients, mean +- SD, tests, beside the published numbers.";
     const INPUTS: &'static [Input] =
         &[Input { name: "rows", kinds: &["row"], arity: Arity::Labelled, doc: "rows of `compare`" }];
     const OUTPUTS: &'static [Output] =

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-pub use crate::model::TrainParams;
 use super::{load, save};
+pub use crate::model::TrainParams;
 use crate::{
     fault::{Fault, Result},
     model::{self, TrainingCase},
@@ -26,7 +26,13 @@ impl Stage for Train {
         Input { name: "label", kinds: &["label"], arity: Arity::Many, doc: "their labels, in the same order" },
     ];
     const OUTPUTS: &'static [Output] = &[
-        Output { name: "model", kind: "model", file: "model.safetensors", optional: false, doc: "weights and constants" },
+        Output {
+            name: "model",
+            kind: "model",
+            file: "model.safetensors",
+            optional: false,
+            doc: "weights and constants",
+        },
         Output { name: "history", kind: "history", file: "history.json", optional: false, doc: "loss by epoch" },
     ];
     const RANDOM: bool = true;

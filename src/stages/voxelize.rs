@@ -33,7 +33,12 @@ impl Stage for Voxelize {
     const DOC: &'static str = "Label a scan's voxels from a mesh: a voxel is bone when its centre is inside.";
     const INPUTS: &'static [Input] = &[
         Input { name: "mesh", kinds: &["mesh"], arity: Arity::One, doc: "a closed mesh in the scan's world" },
-        Input { name: "like", kinds: &["ct", "label", "probability"], arity: Arity::One, doc: "the image whose grid to use" },
+        Input {
+            name: "like",
+            kinds: &["ct", "label", "probability"],
+            arity: Arity::One,
+            doc: "the image whose grid to use",
+        },
     ];
     const OUTPUTS: &'static [Output] =
         &[Output { name: "label", kind: "label", file: "label.nrrd", optional: false, doc: "1 inside, 0 outside" }];

@@ -7,7 +7,19 @@ use crate::door::Room;
 const TINY: &str = "size=[24,24,10]";
 
 fn head(room: &Room) {
-    room.ok(&["phantom", "--case", "1", "--set", TINY, "--set", "spacing_mm=[8,8,16]", "--set", "gold_mm=5", "-o", "heads"]);
+    room.ok(&[
+        "phantom",
+        "--case",
+        "1",
+        "--set",
+        TINY,
+        "--set",
+        "spacing_mm=[8,8,16]",
+        "--set",
+        "gold_mm=5",
+        "-o",
+        "heads",
+    ]);
 }
 
 #[test]
@@ -82,7 +94,10 @@ fn a_typo_in_a_pipeline_is_shown_with_line_column_and_the_meant_word() {
 #[test]
 fn two_cases_with_one_id_are_shown_with_their_line() {
     let room = Room::new();
-    room.write("cases.yaml", "manifest: 1\ncases:\n  a: { split: train }\n  b: { split: train }\n  a: { split: test }\n");
+    room.write(
+        "cases.yaml",
+        "manifest: 1\ncases:\n  a: { split: train }\n  b: { split: train }\n  a: { split: test }\n",
+    );
     room.write("p.yaml", PIPELINE);
     room.refuses(&["run", "p.yaml"], 2, &["cases.yaml:5:", "a"]);
     room.refuses(&["manifest", "check", "cases.yaml"], 2, &["cases.yaml:5:"]);

@@ -38,7 +38,11 @@ impl Room {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_calvaria"));
-        command.current_dir(self.folder.path()).args(arguments).env_remove("CALVARIA_STORE").env_remove("CALVARIA_JOBS");
+        command
+            .current_dir(self.folder.path())
+            .args(arguments)
+            .env_remove("CALVARIA_STORE")
+            .env_remove("CALVARIA_JOBS");
         command
     }
 
@@ -75,7 +79,11 @@ impl Room {
         assert_eq!(said.err.matches("error:").count(), 1, "one message, not several:\n{}", said.err);
         assert!(!said.err.contains("panicked"), "{}", said.err);
         assert_eq!(said.out, "", "a refused command has no result");
-        assert_eq!(before.keys().collect::<Vec<_>>(), self.contents().keys().collect::<Vec<_>>(), "files were left behind");
+        assert_eq!(
+            before.keys().collect::<Vec<_>>(),
+            self.contents().keys().collect::<Vec<_>>(),
+            "files were left behind"
+        );
         assert!(before == self.contents(), "a refused command changed a file");
     }
 

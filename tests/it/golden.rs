@@ -16,16 +16,20 @@ use serde_json::{Value, json};
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/golden.txt");
 
 /// Runs a stage into `folder/<name>` and returns its outputs as artifacts.
-fn run(folder: &Path, name: &str, op: &str, params: &Value, inputs: &[(&str, &[&Artifact])]) -> BTreeMap<String, Artifact> {
+fn run(
+    folder: &Path,
+    name: &str,
+    op: &str,
+    params: &Value,
+    inputs: &[(&str, &[&Artifact])],
+) -> BTreeMap<String, Artifact> {
     let op: &dyn Op = stages::find(op).unwrap();
     let place = folder.join(name);
     fs::create_dir_all(place.join("scratch")).unwrap();
-    let outputs: BTreeMap<_, _> = op
-        .outputs()
-        .iter()
-        .map(|port| (port.name.to_owned(), place.join(port.file.trim_end_matches('/'))))
-        .collect();
-    let inputs = inputs.iter().map(|(port, list)| ((*port).to_owned(), list.iter().map(|a| (*a).clone()).collect())).collect();
+    let outputs: BTreeMap<_, _> =
+        op.outputs().iter().map(|port| (port.name.to_owned(), place.join(port.file.trim_end_matches('/')))).collect();
+    let inputs =
+        inputs.iter().map(|(port, list)| ((*port).to_owned(), list.iter().map(|a| (*a).clone()).collect())).collect();
     let job = Job {
         inputs,
         outputs,
@@ -75,7 +79,8 @@ fn outputs_of_every_stage(folder: &Path) -> BTreeMap<&'static str, BTreeMap<Stri
     let (ct, gold) = (&phantom["ct"], &phantom["gold"]);
     let displace = run(folder, "displace", "displace", &json!({ "rotation_deg": [10, 0, 5] }), &[("mesh", &[gold])]);
     let loose = json!({ "accept": { "median_mm": 5.0, "inlier_share": 0.1 } });
-    let align = run(folder, "align", "align", &loose, &[("ct", &[ct]), ("mesh", &[gold]), ("defect", &[&phantom["defect"]])]);
+    let align =
+        run(folder, "align", "align", &loose, &[("ct", &[ct]), ("mesh", &[gold]), ("defect", &[&phantom["defect"]])]);
     let voxelize = run(folder, "voxelize", "voxelize", &json!({}), &[("mesh", &[&align["mesh"]]), ("like", &[ct])]);
     let label = &voxelize["label"];
     let resample = run(folder, "resample", "resample", &json!({ "spacing_mm": 6.0 }), &[("ct", &[ct])]);
@@ -86,22 +91,34 @@ fn outputs_of_every_stage(folder: &Path) -> BTreeMap<&'static str, BTreeMap<Stri
     let fit = run(folder, "fit", "fit-threshold", &json!({}), &[("ct", &[ct]), ("label", &[label])]);
     let threshold = run(folder, "threshold", "threshold", &json!({}), &[("ct", &[ct]), ("fit", &[&fit["fit"]])]);
     let surface = run(folder, "surface", "surface", &json!({}), &[("volume", &[&threshold["label"]])]);
-    let compare = run(folder, "compare", "compare", &json!({}), &[
-        ("pred_label", &[&threshold["label"]]),
-        ("pred_mesh", &[&surface["mesh"]]),
-        ("gold_label", &[label]),
-        ("gold_mesh", &[&align["mesh"]]),
-        ("defect", &[&align["defect"]]),
-        ("align", &[&align["transform"]]),
-    ]);
+    let compare = run(
+        folder,
+        "compare",
+        "compare",
+        &json!({}),
+        &[
+            ("pred_label", &[&threshold["label"]]),
+            ("pred_mesh", &[&surface["mesh"]]),
+            ("gold_label", &[label]),
+            ("gold_mesh", &[&align["mesh"]]),
+            ("defect", &[&align["defect"]]),
+            ("align", &[&align["transform"]]),
+        ],
+    );
     let table = run(folder, "table", "table", &json!({ "beside": "paper" }), &[("rows", &[&compare["row"]])]);
-    let figure = run(folder, "figure", "figure", &json!({}), &[
-        ("ct", &[ct]),
-        ("gold_label", &[label]),
-        ("pred_label", &[&threshold["label"]]),
-        ("gold_mesh", &[&align["mesh"]]),
-        ("defect", &[&align["defect"]]),
-    ]);
+    let figure = run(
+        folder,
+        "figure",
+        "figure",
+        &json!({}),
+        &[
+            ("ct", &[ct]),
+            ("gold_label", &[label]),
+            ("pred_label", &[&threshold["label"]]),
+            ("gold_mesh", &[&align["mesh"]]),
+            ("defect", &[&align["defect"]]),
+        ],
+    );
     for (op, made) in [
         ("phantom", phantom),
         ("displace", displace),

@@ -28,7 +28,19 @@ const UID: &str = "1.2.840.99999.424242.7";
 const DATE: &str = "19420213";
 
 fn plant(room: &Room) {
-    room.ok(&["phantom", "--case", "1", "--set", "size=[24,24,10]", "--set", "spacing_mm=[8,8,16]", "--set", "gold_mm=5", "-o", "clean"]);
+    room.ok(&[
+        "phantom",
+        "--case",
+        "1",
+        "--set",
+        "size=[24,24,10]",
+        "--set",
+        "spacing_mm=[8,8,16]",
+        "--set",
+        "gold_mm=5",
+        "-o",
+        "clean",
+    ]);
     let target = room.path("CANARYFOLDER/CANARYSCAN");
     fs::create_dir_all(&target).unwrap();
     for (number, entry) in fs::read_dir(room.path("clean/p01/ct")).unwrap().enumerate() {

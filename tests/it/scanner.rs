@@ -51,7 +51,19 @@ fn a_real_skull_is_brought_back_to_its_scan_and_onto_the_tilted_one() {
     );
     mesh::write(&room.path("moved.ply"), &gold.moved(&truth)).unwrap();
 
-    room.ok(&["align", "--ct", upright, "--mesh", "moved.ply", "--set", "bone_hu=-150", "-o", "back.ply", "--transform", "t1.json"]);
+    room.ok(&[
+        "align",
+        "--ct",
+        upright,
+        "--mesh",
+        "moved.ply",
+        "--set",
+        "bone_hu=-150",
+        "-o",
+        "back.ply",
+        "--transform",
+        "t1.json",
+    ]);
     let error = rigid(&room.path("t1.json")).after(&truth);
     let squares: Vec<f64> = gold.vertices.iter().map(|&p| error.apply(p).distance_squared(p)).collect();
     let rms_mm = (calvaria::numeric::tree_sum(&squares) / squares.len() as f64).sqrt();
@@ -60,10 +72,23 @@ fn a_real_skull_is_brought_back_to_its_scan_and_onto_the_tilted_one() {
 
     room.refuses(&["convert", tilted, "tilted.nrrd"], 3, &["18.5", "tilt"]);
     let found = room.json(&[
-        "align", "--ct", tilted, "--tilt", "resample", "--mesh", "moved.ply", "--set", "bone_hu=-150", "-o", "on.ply",
-        "--transform", "t2.json", "--json",
+        "align",
+        "--ct",
+        tilted,
+        "--tilt",
+        "resample",
+        "--mesh",
+        "moved.ply",
+        "--set",
+        "bone_hu=-150",
+        "-o",
+        "on.ply",
+        "--transform",
+        "t2.json",
+        "--json",
     ]);
-    let (median_mm, p95_mm) = (found["median_residual_mm"].as_f64().unwrap(), found["p95_residual_mm"].as_f64().unwrap());
+    let (median_mm, p95_mm) =
+        (found["median_residual_mm"].as_f64().unwrap(), found["p95_residual_mm"].as_f64().unwrap());
     println!("tilted scan: median {median_mm:.3} mm, p95 {p95_mm:.3} mm");
     assert!(median_mm <= 0.5 && p95_mm <= 1.5, "{found}");
 }

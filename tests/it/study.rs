@@ -97,7 +97,10 @@ fn only_what_a_change_reaches_runs_and_a_revert_runs_nothing() {
     let room = study();
     room.ok(&["run"]);
     let lock = fs::read(room.path("pipelines/small.lock")).unwrap();
-    room.write("pipelines/small.yaml", format!("# a comment\n{}", PIPELINE.replace("  threshold:\n    uses", "  threshold:   # why not\n    uses")));
+    room.write(
+        "pipelines/small.yaml",
+        format!("# a comment\n{}", PIPELINE.replace("  threshold:\n    uses", "  threshold:   # why not\n    uses")),
+    );
     assert_eq!(counts(&room.json(&["run", "--json"])).0, 0, "a comment runs nothing");
     room.write("pipelines/small.yaml", PIPELINE.replace("hu: 250", "hu: 251"));
     let changed = room.json(&["run", "--json"]);

@@ -63,8 +63,32 @@ fn voxels_in_world(label: &Volume<u8>) -> Vec<[i64; 3]> {
 #[test]
 fn a_head_as_dicom_as_nifti_and_with_flipped_axes_gets_one_label() {
     let room = Room::new();
-    room.ok(&["phantom", "--case", "1", "--set", "size=[44,48,16]", "--set", "spacing_mm=[4,4,10]", "--set", "gold_mm=3", "-o", "heads"]);
-    room.ok(&["train", "--manifest", "heads/manifest.yaml", "--set", "depth=5", "--set", "epochs=40", "--set", "lr=0.003", "-o", "m.safetensors"]);
+    room.ok(&[
+        "phantom",
+        "--case",
+        "1",
+        "--set",
+        "size=[44,48,16]",
+        "--set",
+        "spacing_mm=[4,4,10]",
+        "--set",
+        "gold_mm=3",
+        "-o",
+        "heads",
+    ]);
+    room.ok(&[
+        "train",
+        "--manifest",
+        "heads/manifest.yaml",
+        "--set",
+        "depth=5",
+        "--set",
+        "epochs=40",
+        "--set",
+        "lr=0.003",
+        "-o",
+        "m.safetensors",
+    ]);
     room.ok(&["convert", "heads/p01/ct", "same.nii.gz"]);
     let volume = image::read(&room.path("heads/p01/ct"), &ImageOptions::default()).unwrap().volume;
     let mut scans = vec!["heads/p01/ct".to_owned(), "same.nii.gz".to_owned()];
@@ -104,7 +128,19 @@ fn real_heads_go_through_infer_and_surface() {
     let data = std::path::PathBuf::from(data);
     let room = Room::new();
     room.ok(&["phantom", "--case", "1", "--set", "size=[48,48,16]", "--set", "spacing_mm=[4,4,10]", "-o", "heads"]);
-    room.ok(&["train", "--manifest", "heads/manifest.yaml", "--set", "depth=5", "--set", "epochs=40", "--set", "lr=0.003", "-o", "m.safetensors"]);
+    room.ok(&[
+        "train",
+        "--manifest",
+        "heads/manifest.yaml",
+        "--set",
+        "depth=5",
+        "--set",
+        "epochs=40",
+        "--set",
+        "lr=0.003",
+        "-o",
+        "m.safetensors",
+    ]);
     let dicom = data.join("ct-slicer-ctheadaxial-64");
     let nifti = data.join("ct-small/head_ct_example_256x256x26.nii.gz");
     for (name, scan, more) in [("dicom", dicom, &["--add-hu", "-1024"][..]), ("nifti", nifti, &[][..])] {

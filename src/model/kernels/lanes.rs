@@ -108,7 +108,6 @@ macro_rules! multiversion {
     ($(#[$doc:meta])* $visible:vis fn $name:ident($($argument:ident: $kind:ty),* $(,)?) = $body:ident) => {
         $(#[$doc])*
         #[cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "calls code compiled for one instruction set"))]
-        #[allow(clippy::allow_attributes, clippy::too_many_arguments, reason = "the arguments of a kernel")]
         $visible fn $name(simd: $crate::model::kernels::Simd, $($argument: $kind),*) {
             use $crate::model::kernels::{Simd, lanes};
 

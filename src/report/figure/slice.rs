@@ -172,3 +172,77 @@ fn difference(gold: &Volume<u8>, prediction: &Volume<u8>) -> Option<DVec3> {
     let (y, z) = (row % gold.grid.size[1], row / gold.grid.size[1]);
     Some(gold.grid.world(differ[differ.len() / 2], y, z))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::space::Grid;
+
+    /// A box of bone from voxel (8, 8, 4) to (23, 23, 11), 1 x 1 x 2 mm.
+    fn bone() -> Volume<u8> {
+        let grid = Grid::aligned([32, 32, 16], DVec3::new(1.0, 1.0, 2.0));
+        let mut label = Volume::filled(grid, 0);
+        for (x, y, z) in (4..12).flat_map(|z| (8..24).flat_map(move |y| (8..24).map(move |x| (x, y, z)))) {
+            label.data[grid.index(x, y, z)] = 1;
+        }
+        label
+    }
+
+    /// Returns how many pixels are rather orange, and how many rather blue.
+    fn counts(picture: &Picture) -> [usize; 2] {
+        let more = |from: usize, than: usize| {
+            picture.rgb.chunks_exact(3).filter(|rgb| i32::from(rgb[from]) > i32::from(rgb[than]) + 60).count()
+        };
+        [more(0, 2), more(2, 0)]
+    }
+
+    #[test]
+    fn the_focus_is_put_on_a_slice_and_the_others_keep_away_from_it() {
+        let label = bone();
+        let ct = label.map(|v| f32::from(v) * 1000.0);
+        let scene = Scene::new(&ct, &label, &label, Some(DVec3::new(8.0, 16.0, 10.7)));
+        assert_eq!(scene.focus_mm.z, 10.0);
+        assert_eq!(
+            scene.others_mm,
+            [20.0, 16.0],
+            "heights 7 to 23: shares 0.75 and 0.5, that of 0.25 is the focus's own"
+        );
+        assert!((scene.mm_per_px * PANEL_PX as f64 - (16.0 + 2.0 * MARGIN_MM)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn without_a_focus_it_is_where_the_labels_differ() {
+        let gold = bone();
+        let mut prediction = gold.clone();
+        for x in 20..24 {
+            prediction.data[gold.grid.index(x, 9, 5)] = 0;
+        }
+        assert_eq!(difference(&gold, &prediction), Some(gold.grid.world(22, 9, 5)));
+        assert_eq!(difference(&gold, &gold), None);
+    }
+
+    #[test]
+    fn equal_contours_lie_on_each_other() {
+        let label = bone();
+        let ct = label.map(|v| f32::from(v) * 1000.0);
+        let picture = slices(&ct, &label, &label, None, &SliceTitles::default());
+        let empty = Volume::filled(label.grid, 0_u8);
+        let alone = slices(&ct, &label, &empty, None, &SliceTitles::default());
+        let ([gold, blue], [gold_alone, blue_alone]) = (counts(&picture), counts(&alone));
+        assert!(blue > blue_alone + 1000, "{blue} {blue_alone}");
+        assert!(
+            gold + 1000 < gold_alone && gold > 1000,
+            "the thin line covers the middle of the broad one: {gold} {gold_alone}"
+        );
+    }
+
+    #[test]
+    fn any_input_gives_a_picture() {
+        let ct = Volume::filled(Grid::aligned([1, 1, 1], DVec3::ONE), f32::NAN);
+        let empty = Volume::filled(Grid::aligned([3, 2, 1], DVec3::splat(0.1)), 0_u8);
+        let full = Volume::filled(Grid::aligned([2, 2, 2], DVec3::splat(100.0)), 255_u8);
+        let nowhere = Some(DVec3::splat(f64::NAN));
+        assert_eq!(slices(&ct, &empty, &full, nowhere, &SliceTitles::default()).height % 2, 0);
+        assert!(!slices(&ct, &empty, &empty, None, &SliceTitles::default()).to_png().is_empty());
+    }
+}

@@ -6,6 +6,7 @@ use super::model::Table;
 use crate::fault::{Fault, Result};
 
 /// Columns that stand first, in this order; axes and unknown metrics follow by name, near-defect ones last.
+#[cfg(any(feature = "report", test))]
 const FIRST: [&str; 25] = [
     "case",
     "method",
@@ -35,17 +36,32 @@ const FIRST: [&str; 25] = [
 ];
 
 /// Returns all keys of the rows in the order of the columns.
-#[cfg_attr(not(feature = "report"), expect(dead_code, reason = "used by the data frame"))]
+#[cfg(feature = "report")]
 fn keys(table: &Table) -> Vec<&str> {
     let all: std::collections::BTreeSet<&str> =
         table.rows.iter().flat_map(|row| row.keys().map(String::as_str)).collect();
-    let place = |key: &str| {
-        let known = FIRST.iter().position(|first| *first == key);
-        known.unwrap_or(FIRST.len() + usize::from(key.starts_with("defect_")))
-    };
     let mut keys: Vec<&str> = all.into_iter().collect();
     keys.sort_by_key(|key| place(key));
     keys
+}
+
+/// Returns where a column stands: what is known as a whole, then the near-defect ones, then sensitivities and the rest; within
+/// each kind the order of [`FIRST`], and `defect_5mm_` before `defect_20mm_`.
+#[cfg(any(feature = "report", test))]
+fn place(key: &str) -> (usize, usize, &str, usize) {
+    let base = FIRST.iter().position(|first| *first == key);
+    if let Some(at) = base {
+        return (0, 0, "", at);
+    }
+    let known = (1..key.len()).filter(|&cut| key.is_char_boundary(cut)).find_map(|cut| {
+        let at = FIRST.iter().position(|first| *first == &key[cut..])?;
+        key[..cut].ends_with('_').then_some((&key[..cut], at))
+    });
+    match known {
+        Some(("defect_", at)) => (1, 0, "", at),
+        Some((prefix, at)) => (2, prefix.len(), prefix, at),
+        None => (if key.starts_with("defect_") { 3 } else { 0 }, 0, key, FIRST.len()),
+    }
 }
 
 /// Returns the long table as CSV.
@@ -105,5 +121,40 @@ mod frame {
         Series: polars::prelude::NamedFrom<Vec<Option<T>>, [Option<T>]>,
     {
         Series::new(key.into(), values.iter().map(|value| value.and_then(get)).collect::<Vec<_>>()).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_stand_in_a_reader_s_order() {
+        let mut keys = [
+            "defect_20mm_dsc",
+            "with_caps_assd_mm",
+            "defect_5mm_status",
+            "defect_assd_mm",
+            "zeta",
+            "defect_near_mm",
+            "dsc",
+            "defect_mad_pred_to_gold_mm",
+            "case",
+            "defect_5mm_assd_mm",
+        ];
+        keys.sort_by_key(|key| place(key));
+        let expected = [
+            "case",
+            "dsc",
+            "defect_mad_pred_to_gold_mm",
+            "zeta",
+            "defect_assd_mm",
+            "defect_near_mm",
+            "with_caps_assd_mm",
+            "defect_5mm_status",
+            "defect_5mm_assd_mm",
+            "defect_20mm_dsc",
+        ];
+        assert_eq!(keys, expected);
     }
 }

@@ -49,6 +49,7 @@ fn blocks_patients_and_summaries_by_hand() {
     assert_eq!(msdnet.patients[0].values["mad_pred_to_gold_mm"].value, Some(0.375));
 }
 
+#[cfg(feature = "report")]
 #[test]
 fn markdown_shows_gaps_tests_and_the_paper() {
     let md = render(&study(), &params()).unwrap().md;
@@ -66,6 +67,7 @@ fn markdown_shows_gaps_tests_and_the_paper() {
     assert!(md.contains("with n = 5 it cannot be below 0.0625"), "{md}");
 }
 
+#[cfg(feature = "report")]
 #[test]
 fn a_row_with_a_status_is_counted_and_named() {
     let mut rows = study();
@@ -78,6 +80,7 @@ fn a_row_with_a_status_is_counted_and_named() {
     assert!(md.contains("| p16 | 0.460 | 0.25 | 0.25 |"), "{md}");
 }
 
+#[cfg(feature = "report")]
 #[test]
 fn a_case_that_one_method_lacks_stays_in_the_count() {
     let rows: Vec<LabelledRow> =
@@ -99,6 +102,7 @@ fn csv_is_long_and_exact() {
     assert!(!csv.contains('\r') && csv.ends_with('\n'));
 }
 
+#[cfg(feature = "report")]
 #[test]
 fn order_of_rows_does_not_matter_within_a_method_and_bytes_repeat() {
     let first = render(&study(), &params()).unwrap();
@@ -108,6 +112,7 @@ fn order_of_rows_does_not_matter_within_a_method_and_bytes_repeat() {
     assert_eq!(first, render(&turned, &order).unwrap());
 }
 
+#[cfg(feature = "report")]
 #[test]
 fn json_reads_back_and_prints_the_same() {
     let rendered = render(&study(), &params()).unwrap();
