@@ -47,7 +47,7 @@ impl Normalisation {
         let count = scans.iter().map(|scan| scan.data.len()).sum::<usize>() as f64;
         let mean = sum(&|hu| hu) / count;
         let std = (sum(&|hu| (hu - mean) * (hu - mean)) / count).sqrt();
-        if !(std > 1e-3) {
+        if std.is_nan() || std <= 1e-3 {
             return Err(Fault::unfit("all voxels of the training scans are equal: there is nothing to learn"));
         }
         Ok(Self { clamp_hu: RANGE_HU, mean_hu: mean as f32, std_hu: std as f32 })

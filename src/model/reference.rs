@@ -14,8 +14,9 @@ pub fn msd_block<B: Backend>(input: Tensor<B, 4>, parameters: Tensor<B, 1>, net:
         let first = layer * net.width;
         let weights = net.weight_range(first).start..net.weight_range(first + net.width).start;
         let weight = parameters.clone().slice([weights]).reshape([net.width, net.inputs(layer), 3, 3]);
-        let biases = net.bias_range().start + first;
-        let bias = parameters.clone().slice([biases..biases + net.width]);
+        let start = net.bias_range().start + first;
+        let biases = start..start + net.width;
+        let bias = parameters.clone().slice([biases]);
         let options = ConvOptions::new([1, 1], [0, 0], [dilation, dilation], 1);
         let convolved = conv2d(padded(maps.clone(), dilation, net.border), weight, Some(bias), options);
         maps = Tensor::cat(vec![maps, activation::relu(convolved)], 1); // [n, inputs of the next layer, y, x]

@@ -186,6 +186,7 @@ struct Block<'a> {
 impl Block<'_> {
     /// Adds to the lanes of the weight gradients of `M` maps from `map` on.
     #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "indices of register tiles, known when compiled")]
     fn weight_sums<L: Lanes, const HALF: usize, const M: usize>(&self, map: usize, sums: &mut [[f32; LANES]]) {
         for ky in 0..3 {
             let mut lanes = [[[L::splat(0.0); HALF]; 3]; M];
@@ -258,6 +259,7 @@ impl Block<'_> {
     }
 
     #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "indices of register tiles, known when compiled")]
     fn gradient_tile<L: Lanes, const T: usize, const M: usize>(
         &self,
         row: usize,

@@ -88,6 +88,7 @@ multiversion! {
 }
 
 #[inline(always)]
+#[expect(clippy::needless_range_loop, reason = "indices of register tiles, known when compiled")]
 fn pull_body<L: Lanes, const WIDE: usize, const HALF: usize>(
     maps: &Maps,
     first_row: usize,
