@@ -33,7 +33,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
 /// Describes a scan as it is; one that is no regular grid, as it would be after the repair that a note tells.
 fn image(args: &Args) -> Result<Value> {
     let options = args.scan.to_options()?;
-    let repaired = ImageOptions { tilt: Repair::Resample, gaps: Repair::Resample, ..options.clone() };
+    let repaired = ImageOptions { tilt: Repair::Resample, gaps: Repair::Resample, ..options };
     io::info::image_info_with(&args.path, &options).or_else(|refused| {
         let mut facts = io::info::image_info_with(&args.path, &repaired).map_err(|_| refused.clone())?;
         if let Some(notes) = facts["notes"].as_array_mut() {

@@ -33,7 +33,7 @@ impl Solid {
         match &self {
             Self::Mesh(mesh) if mesh.triangles.is_empty() => Err(Fault::unfit("the defect's mesh has no triangle")),
             Self::Ball { centre_mm, radius_mm }
-                if !centre_mm.is_finite() || !(*radius_mm > 0.0 && radius_mm.is_finite()) =>
+                if !(centre_mm.is_finite() && *radius_mm > 0.0 && radius_mm.is_finite()) =>
             {
                 Err(Fault::unfit(format!("the defect's ball needs a centre and a positive radius, not {radius_mm} mm")))
             }

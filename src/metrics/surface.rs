@@ -1,7 +1,7 @@
 //! Distances between the surface of a prediction and the gold surface.
 //!
 //! Exact point-to-triangle distances, integrated over area. Every mean is an area mean, every percentile an area
-//! percentile; MAD, ASSD, HD95 and NSD as in MeshMetrics (Podobnik and Vrtovec 2024) and `surface-distance` (Nikolov et
+//! percentile; MAD, ASSD, HD95 and NSD as in `MeshMetrics` (Podobnik and Vrtovec 2024) and `surface-distance` (Nikolov et
 //! al. 2018), on meshes instead of voxel surfaces.
 
 use rayon::prelude::*;

@@ -128,9 +128,14 @@ impl Stage for Align {
             (None, Init::Auto) => Start::Auto,
             (None, Init::Identity) => Start::Identity,
         };
-        let options = AlignOptions { bone_hu: params.bone_hu, ..AlignOptions::default() };
+        let options = AlignOptions {
+            bone_hu: params.bone_hu,
+            accept_median_mm: params.accept.median_mm,
+            accept_inlier_share: params.accept.inlier_share,
+            ..AlignOptions::default()
+        };
         let found = align::align(&model, &ct, &start, &options)?;
-        require(&found, params.accept)?;
+        require(&found)?;
         mesh::write(job.output("mesh")?, &model.moved(&found.world_from_mesh))?;
         save::json(job.output("transform")?, &transform_file(&found, true))?;
         job.optional("defect").map_or(Ok(()), |defect| move_defect(defect, &found.world_from_mesh, job))
@@ -154,19 +159,18 @@ pub(super) fn transform_file(found: &Alignment, accepted: bool) -> TransformFile
     }
 }
 
-fn require(found: &Alignment, accept: Accept) -> Result<()> {
-    if found.median_residual_mm <= accept.median_mm && found.inlier_share >= accept.inlier_share {
-        return Ok(());
-    }
+/// Refuses what the aligner would not use, with the numbers that it reached.
+fn require(found: &Alignment) -> Result<()> {
+    let Some(reason) = &found.refusal else { return Ok(()) };
     Err(Fault::unfit(format!(
-        "the mesh does not fit the scan: median distance {:.2} mm (limit {}), {:.0} % of the surface on bone (limit {:.0} %), p95 {:.2} mm",
+        "the mesh does not fit the scan: {reason}; reached: median {:.2} mm, p95 {:.2} mm, {:.0} % of the surface on bone",
         found.median_residual_mm,
-        accept.median_mm,
+        found.p95_residual_mm,
         100.0 * found.inlier_share,
-        100.0 * accept.inlier_share,
-        found.p95_residual_mm
     ))
-    .hint("check that mesh and scan are the same patient, and the mesh's `frame` (LPS or RAS) and `unit`; a mirrored model never fits"))
+    .hint(
+        "check that mesh and scan are the same patient, and the mesh's `frame` (LPS or RAS) and `unit`; a mirrored model never fits",
+    ))
 }
 
 fn move_defect(defect: &Artifact, world_from_mesh: &Rigid, job: &Job<'_>) -> Result<()> {

@@ -171,16 +171,17 @@ fn pairs(points: &[Point], bone: &Bone, motion: &Rigid, near: &mut [Option<usize
     chunks.concat()
 }
 
-/// Weighs the pairs and returns their equations about a centre; nothing when there are too few.
-///
-/// The farthest pairs are trimmed, pairs whose normals disagree are left out (the other table of the skull), and the rest
-/// is weighed down with its residual (Tukey's biweight, scale from the median absolute residual).
+/// Returns the equations of the fit at a motion; nothing when too little of the mesh lies on bone.
 pub(super) fn normal_equations_at(model: &Model, bone: &Bone, motion: &Rigid, trim: f64) -> Option<Normal> {
     let points = model.points(MIDDLE.0);
     let pairs = pairs(points, bone, motion, &mut vec![None; points.len()]);
     normal_equations(pairs, motion.apply(model.centroid), trim)
 }
 
+/// Weighs the pairs and returns their equations about a centre; nothing when there are too few.
+///
+/// The farthest pairs are trimmed, pairs whose normals disagree are left out (the other table of the skull), and the rest
+/// is weighed down with its residual (Tukey's biweight, scale from the median absolute residual).
 fn normal_equations(mut pairs: Vec<Pair>, centre: DVec3, trim: f64) -> Option<Normal> {
     const FEWEST: usize = 12;
     const TUKEY: f64 = 4.685;

@@ -8,7 +8,7 @@
 //! Only proper rotations are tried. The mirror image of the mesh runs through the same search, and when it fits better
 //! the alignment is not accepted: a skull is so nearly symmetric that residuals alone do not tell.
 //!
-//! Sources: Besl and McKay 1992 (ICP), Chen and Medioni 1992 (point to plane), Chetverikov et al. 2002 (trimming).
+//! Sources: Besl and `McKay` 1992 (ICP), Chen and Medioni 1992 (point to plane), Chetverikov et al. 2002 (trimming).
 
 mod field;
 mod fit;

@@ -70,7 +70,7 @@ fn refusal(found: &Alignment, options: &AlignOptions) -> Option<String> {
             percent(options.accept_overlap_share)
         ));
     }
-    if !(found.median_residual_mm <= options.accept_median_mm) || found.inlier_share < options.accept_inlier_share {
+    if found.median_residual_mm > options.accept_median_mm || found.inlier_share < options.accept_inlier_share {
         return Some(format!(
             "median distance to bone {:.2} mm (limit {} mm), {:.0} % of the surface on bone (limit {:.0} %)",
             found.median_residual_mm,

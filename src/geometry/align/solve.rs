@@ -16,6 +16,7 @@ impl Normal {
     }
 
     /// Adds one equation: the point `p` should move by `residual` along the unit vector `along`.
+    #[expect(clippy::needless_range_loop, reason = "matrix algebra reads by index")]
     pub(super) fn add(&mut self, p: DVec3, along: DVec3, residual: f64, weight: f64) {
         let turn = (p - self.centre).cross(along);
         let row = [turn.x, turn.y, turn.z, along.x, along.y, along.z];
@@ -48,6 +49,7 @@ impl Normal {
         (motion.rotation.is_finite() && motion.translation_mm.is_finite()).then_some(motion)
     }
 
+    #[expect(clippy::needless_range_loop, reason = "matrix algebra reads by index")]
     fn cholesky(&self) -> Option<[[f64; 6]; 6]> {
         // A trace of damping keeps a sphere, which may turn freely, solvable.
         const DAMPING: f64 = 1e-9;
@@ -73,6 +75,7 @@ impl Normal {
     }
 
     /// Returns the square root of the ratio of the extreme eigenvalues, rotations measured as arc at `radius_mm`.
+    #[expect(clippy::needless_range_loop, reason = "matrix algebra reads by index")]
     pub(super) fn condition(&self, radius_mm: f64) -> f64 {
         let scale = |i: usize| if i < 3 { radius_mm.max(1e-9) } else { 1.0 };
         let mut matrix = [[0.0; 6]; 6];
@@ -89,6 +92,7 @@ impl Normal {
 }
 
 /// Returns the eigenvalues of a symmetric matrix (cyclic Jacobi).
+#[expect(clippy::needless_range_loop, reason = "matrix algebra reads by index")]
 fn eigenvalues(mut m: [[f64; 6]; 6]) -> [f64; 6] {
     for _ in 0..30 {
         for p in 0..5 {
