@@ -2,11 +2,14 @@
 
 mod align;
 mod alone;
+mod check;
 mod compare;
 mod content;
 mod convert;
 mod dag;
+mod explain;
 mod forecast;
+mod gc;
 mod infer;
 mod info;
 mod log;
@@ -28,6 +31,7 @@ mod surface;
 mod table;
 mod threshold;
 mod train;
+mod verify;
 mod voxelize;
 
 use std::{
@@ -92,6 +96,15 @@ enum Command {
     Plan(plan::Args),
     /// Show the state of every stage
     Status(status::Args),
+    /// Tell why items would run, down to the edited line
+    #[command(alias = "why")]
+    Explain(explain::Args),
+    /// Check that pipeline, manifest and lock file agree; needs no data
+    Check(check::Args),
+    /// Read all bytes and compare them with the lock file; execute again with --rerun
+    Verify(verify::Args),
+    /// Remove from the store what no lock file needs
+    Gc(gc::Args),
     /// Draw the graph of stages
     Dag(dag::Args),
     /// Print a published table
@@ -187,6 +200,10 @@ fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Run(args) => run::run(&args, context),
         Command::Plan(args) => plan::run(&args, context),
         Command::Status(args) => status::run(&args, context),
+        Command::Explain(args) => explain::run(&args, context),
+        Command::Check(args) => check::run(&args, context),
+        Command::Verify(args) => verify::run(&args, context),
+        Command::Gc(args) => gc::run(&args, context),
         Command::Dag(args) => dag::run(&args, context),
         Command::Table(args) => table::run(&args, context),
         Command::Log(args) => log::run(&args, context),

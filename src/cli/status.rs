@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     Ok(())
 }
 
-fn word(state: &State) -> &'static str {
+pub(super) fn word(state: &State) -> &'static str {
     match state {
         State::Cached => "cached",
         State::Run => "run",

@@ -13,8 +13,10 @@ use crate::{
     manifest::Manifest,
     pipeline::{
         self, execute,
+        lockfile::Lock,
         plan::{Plan, Source},
         session::{LockRule, Places},
+        spec::Spec,
         statcache::StatCache,
         store::Store,
     },
@@ -53,6 +55,7 @@ impl Args {
 
 /// A study, ready to be looked at or run.
 pub(super) struct Study {
+    pub(super) spec: Spec,
     pub(super) plan: Plan,
     pub(super) store: Store,
     cache: StatCache,
@@ -75,7 +78,7 @@ impl Study {
         let store_root = context.global.store.clone().unwrap_or_else(|| root.join(".calvaria"));
         let store = Store::open(&store_root)?;
         let cache = StatCache::open(store.root());
-        Ok(Self { plan, store, cache, manifest, file, root, targets, cases: args.case.clone() })
+        Ok(Self { spec, plan, store, cache, manifest, file, root, targets, cases: args.case.clone() })
     }
 
     /// Refuses a study whose files are missing, or whose training and test cases share a scan.
@@ -112,8 +115,13 @@ impl Study {
         Places { lock, results: self.root.join("results").join(&self.plan.name), rule }
     }
 
-    /// Returns the nodes that the targets and cases name, with all that they need; none means the whole plan.
-    pub(super) fn selection(&self) -> Result<Option<BTreeSet<usize>>> {
+    /// Returns the lock file as it is; an empty one if there is none.
+    pub(super) fn lock(&self) -> Result<Lock> {
+        Ok(Lock::read(&self.places(LockRule::Check).lock)?.unwrap_or_default())
+    }
+
+    /// Returns the nodes that the targets and cases name; none means the whole plan.
+    pub(super) fn named(&self) -> Result<Option<BTreeSet<usize>>> {
         if self.targets.is_empty() && self.cases.is_empty() {
             return Ok(None);
         }
@@ -125,17 +133,12 @@ impl Study {
             let case = self.cases.is_empty() || node.case.as_ref().is_some_and(|case| self.cases.contains(case));
             target && case
         });
-        let mut open: Vec<usize> = named.map(|(index, _)| index).collect();
-        let mut chosen = BTreeSet::new();
-        while let Some(index) = open.pop() {
-            if chosen.insert(index) {
-                open.extend(self.plan.nodes[index].inputs.values().flatten().filter_map(|source| match source {
-                    Source::Output { node, .. } => Some(*node),
-                    Source::Field { .. } => None,
-                }));
-            }
-        }
-        Ok(Some(chosen))
+        Ok(Some(named.map(|(index, _)| index).collect()))
+    }
+
+    /// Returns the nodes that the targets and cases name, with all that they need; none means the whole plan.
+    pub(super) fn selection(&self) -> Result<Option<BTreeSet<usize>>> {
+        Ok(self.named()?.map(|named| execute::with_sources(&self.plan, &named)))
     }
 
     fn known_words(&self) -> Result<()> {

@@ -189,6 +189,12 @@ impl Difference {
 }
 
 impl Entry {
+    /// Returns the digest of the input of that name (`case p16.ct`).
+    #[must_use]
+    pub fn digest_of(&self, source: &str) -> Option<Digest> {
+        self.inputs.iter().find(|input| input.source == source).map(|input| input.digest)
+    }
+
     fn of(node: &Node, result: &NodeResult) -> Result<Self> {
         let input = |used: &super::execute::UsedInput| LockedInput {
             port: used.port.to_owned(),

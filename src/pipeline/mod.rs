@@ -4,11 +4,14 @@ mod filestat;
 mod locktext;
 
 pub mod canonical;
+pub mod change;
+pub mod check;
 pub mod diagnose;
 pub mod digest;
 pub mod events;
 pub mod execute;
 pub mod expand;
+pub mod explain;
 pub mod graph;
 pub mod key;
 pub mod lockfile;
@@ -24,6 +27,7 @@ pub mod stage;
 pub mod statcache;
 pub mod status;
 pub mod store;
+pub mod verify;
 
 pub use expand::expand;
 pub use graph::graph;

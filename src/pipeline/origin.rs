@@ -51,10 +51,16 @@ impl<'p> Bound<'p> {
     /// Returns the name for people and for the lock: `phantom@p01.ct`, or `case p16.ct`.
     #[must_use]
     pub fn label(&self, plan: &Plan) -> String {
-        match self.source {
-            Source::Field { case, name, .. } => format!("case {case}.{name}"),
-            Source::Output { node, port } => format!("{}.{port}", plan.nodes[*node].id),
-        }
+        label_of(self.source, plan)
+    }
+}
+
+/// Returns the name of a source for people and for the lock: `phantom@p01.ct`, or `case p16.ct`.
+#[must_use]
+pub fn label_of(source: &Source, plan: &Plan) -> String {
+    match source {
+        Source::Field { case, name, .. } => format!("case {case}.{name}"),
+        Source::Output { node, port } => format!("{}.{port}", plan.nodes[*node].id),
     }
 }
 

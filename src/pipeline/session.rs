@@ -70,6 +70,7 @@ pub fn run(
     let context = &Context { previous: previous.as_ref(), backend: context.backend.clone(), ..*context };
 
     context.store.prepare()?;
+    let _in_use = context.store.use_shared()?;
     let log = RunFolder::create(context.store, plan)?;
     let observer = &Both(&log, observer);
     observer.event(&Event::RunStarted { run: log.id(), pipeline: &plan.name, nodes: plan.nodes.len() });

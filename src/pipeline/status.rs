@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use super::{
     execute::{Binding, Context, Fields, NodeResult, bind},
+    key::StageKey,
     plan::Plan,
     record::Blob,
 };
@@ -29,6 +30,8 @@ pub enum State {
 pub struct NodeStatus {
     /// What would become of it.
     pub state: State,
+    /// Its key, if the content of all its inputs is known.
+    pub key: Option<StageKey>,
     /// Its stored result.
     pub result: Option<NodeResult>,
     /// How long its execution took, or may take.
@@ -65,21 +68,21 @@ pub fn survey(plan: &Plan, context: &Context<'_>, only: Option<&BTreeSet<usize>>
     let fields = Fields::new(context);
     let mut nodes: Vec<NodeStatus> = Vec::with_capacity(plan.nodes.len());
     for (index, node) in plan.nodes.iter().enumerate() {
-        let (state, result) = {
+        let (state, key, result) = {
             let result_of = |earlier: usize| nodes[earlier].result.as_ref();
             match bind(plan, index, &fields, &context.backend, &result_of) {
-                Binding::Faulty(fault) => (State::Unready(fault), None),
-                Binding::Blocked { .. } => (State::Maybe, None),
+                Binding::Faulty(fault) => (State::Unready(fault), None, None),
+                Binding::Blocked { .. } => (State::Maybe, None, None),
                 Binding::Ready(keyed) => match keyed.stored(plan, index, context) {
-                    Some(result) => (State::Cached, Some(result)),
-                    None => (State::Run, None),
+                    Some(result) => (State::Cached, Some(keyed.key), Some(result)),
+                    None => (State::Run, Some(keyed.key), None),
                 },
             }
         };
         let state = if only.is_some_and(|only| !only.contains(&index)) { State::NotSelected } else { state };
         let known = result.as_ref().and_then(|result| result.seconds);
         let expected_seconds = known.or_else(|| context.store.expected_seconds(&node.id, node.op.name()));
-        nodes.push(NodeStatus { state, result, expected_seconds });
+        nodes.push(NodeStatus { state, key, result, expected_seconds });
     }
     Survey { nodes }
 }

@@ -9,10 +9,12 @@ use serde_json::json;
 
 use super::Context;
 use crate::{
-    fault::{Fault, Result},
+    fault::{Fault, Kind, Result},
     pipeline::{
         canonical,
         digest::Digest,
+        lockfile::Lock,
+        origin::label_of,
         plan::{Field, Plan, Source},
     },
 };
@@ -28,6 +30,25 @@ pub(in crate::pipeline) struct Fields<'a> {
 impl<'a> Fields<'a> {
     pub(in crate::pipeline) fn new(context: &'a Context<'a>) -> Self {
         Self { context, known: Mutex::default() }
+    }
+
+    /// Returns the digests that a lock file has of the fields of a plan; those that it has not are a fault. Reads nothing.
+    pub(in crate::pipeline) fn locked(context: &'a Context<'a>, plan: &'a Plan, lock: &Lock) -> Self {
+        let fields = Self::new(context);
+        let mut known = BTreeMap::new();
+        for node in &plan.nodes {
+            for source in node.inputs.values().flatten() {
+                let Source::Field { case, name, field } = source else { continue };
+                let entry = lock.entries.get(&node.id);
+                let digest = entry.and_then(|entry| entry.digest_of(&label_of(source, plan)));
+                let locked = digest
+                    .ok_or_else(|| Fault::new(Kind::Differs, format!("the lock file does not have `{name}` of {case}")))
+                    .and_then(|digest| declared_as(digest, case, name, field));
+                known.insert((case.as_str(), name.as_str()), Arc::new(OnceLock::from(locked)));
+            }
+        }
+        *fields.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        fields
     }
 
     /// Returns the digest of a field, checked against what the manifest declares.

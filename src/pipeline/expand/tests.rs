@@ -218,6 +218,8 @@ fn the_spec_remembers_where_parameters_stand() {
     let place = |stage: &str, param: &str| spec.param_place(stage, param).map(|place| place.to_string());
     assert_eq!(place("align", "accept.median_mm").as_deref(), Some("p.yaml:12:25"));
     assert_eq!(place("train", "depth").as_deref(), Some("p.yaml:20:15"));
+    let edit = spec.edit_place("train", "depth").map(|place| place.to_string());
+    assert_eq!(edit.as_deref(), Some("p.yaml:5:16"), "the variable that stands for it");
     assert_eq!(place("train", "width").as_deref(), Some("p.yaml:14:3"), "unwritten: the stage");
     assert_eq!(place("train", "lr"), None, "from the command line");
     assert_eq!(spec.manifest, std::path::Path::new("m.yaml"));

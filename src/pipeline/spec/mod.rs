@@ -189,6 +189,27 @@ impl Spec {
         }
         Some(self.source.place(stage.param_mark(&path)))
     }
+
+    /// Returns where a person edits a parameter: as [`Self::param_place`], or where the variable is written that stands
+    /// for it.
+    #[must_use]
+    pub fn edit_place(&self, stage: &str, path: &str) -> Option<Place> {
+        let place = self.param_place(stage, path)?;
+        let path: Vec<&str> = path.split('.').collect();
+        let variable = self.stage(stage).and_then(|stage| self.variable_mark(stage, &path));
+        Some(variable.map_or(place, |mark| self.source.place(mark)))
+    }
+
+    /// Returns where the variable is written that stands for a parameter, or for something around it.
+    fn variable_mark(&self, stage: &StageSpec, path: &[&str]) -> Option<Mark> {
+        let mut node = stage.params.as_ref()?;
+        for name in path {
+            let Some(entry) = node.get(name) else { break };
+            node = &entry.value;
+        }
+        let tree::Value::Text(text) = &node.value else { return None };
+        self.vars.get(text.strip_prefix('$')?).filter(|var| !var.overridden).map(|var| var.mark)
+    }
 }
 
 impl StageSpec {

@@ -93,7 +93,7 @@ impl Store {
     }
 
     /// Moves a blob to the trash.
-    fn discard(&self, digest: &Digest) -> Result<()> {
+    pub(super) fn discard(&self, digest: &Digest) -> Result<()> {
         let path = self.blob_path(digest);
         let trash = self.root().join("trash").join(self.unique(&digest.to_string()));
         if path.is_dir() {

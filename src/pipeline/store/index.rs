@@ -12,6 +12,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::files::replace_file_lightly;
 use crate::pipeline::{
     digest::Digest,
     key::StageKey,
@@ -90,6 +91,16 @@ impl Index {
             let file = OpenOptions::new().create(true).append(true).open(&self.path);
             drop(file.and_then(|mut file| file.write_all(line.as_bytes())));
         }
+    }
+
+    /// Forgets keys, in memory and in the file; what a file that cannot be written still holds is looked for in vain.
+    pub(super) fn forget(&mut self, keys: &[StageKey]) {
+        for key in keys {
+            self.by_key.remove(key);
+        }
+        let lines = self.by_key.values().flatten().filter_map(|slim| serde_json::to_string(slim).ok());
+        let text: String = lines.map(|json| format!("{} {json}\n", check_of(json.as_bytes()))).collect();
+        drop(replace_file_lightly(&self.path, text.as_bytes()));
     }
 
     pub(super) fn entries(&self, key: &StageKey) -> &[Slim] {

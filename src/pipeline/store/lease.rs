@@ -88,6 +88,37 @@ impl Store {
         }
     }
 
+    /// Marks the store as in use until the file is dropped; any number of runs may use it at a time.
+    ///
+    /// # Errors
+    /// When the lock file cannot be made.
+    pub fn use_shared(&self) -> Result<File> {
+        let file = self.use_file()?;
+        file.lock_shared().map_err(|error| store_fault("lock the store", self.root(), &error))?;
+        Ok(file)
+    }
+
+    /// Returns the store for one process alone, until the file is dropped.
+    ///
+    /// # Errors
+    /// `LockTimeout` while a run uses it.
+    pub fn use_alone(&self) -> Result<File> {
+        let file = self.use_file()?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => {
+                Err(Fault::new(Kind::LockTimeout, "a run uses the store").hint("try again when it has finished"))
+            }
+            Err(TryLockError::Error(error)) => Err(store_fault("lock the store", self.root(), &error)),
+        }
+    }
+
+    fn use_file(&self) -> Result<File> {
+        let path = self.root().join("in-use");
+        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        opened.map_err(|error| store_fault("lock the store", &path, &error))
+    }
+
     fn holder(&self, name: &str) -> Option<u32> {
         let mut text = String::new();
         File::open(self.root().join("locks").join(name)).ok()?.take(20).read_to_string(&mut text).ok()?;

@@ -7,6 +7,7 @@
 //! index/              caches that can be thrown away: records in one file, digests of files by their stat
 //! tmp/<key>.*/        the work of running stages; what a killed run left is removed by the next
 //! partial/<key>/      checkpoints of stages that have not finished
+//! in-use              locked by each run, and by the collector of garbage alone
 //! locks/  trash/  runs/<id>/
 //! ```
 //! Nothing here needs repair by hand: without a record a result does not exist, and a blob is hashed before it is read.
@@ -14,6 +15,7 @@
 mod blob;
 mod entry;
 mod files;
+mod gc;
 mod index;
 mod lease;
 mod tree;
@@ -31,6 +33,7 @@ use std::{
 pub use blob::Verdict;
 pub use entry::Found;
 pub(crate) use files::{make_folder, remove_tree, replace_file, replace_file_lightly, store_fault};
+pub use gc::{Garbage, Keep};
 pub(crate) use lease::interrupted;
 pub use lease::{Lease, Wait};
 pub use tree::{Tree, measure};

@@ -5,6 +5,7 @@
 //! ```
 
 mod caching;
+mod explaining;
 mod failing;
 mod locking;
 mod safety;
