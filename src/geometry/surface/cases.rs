@@ -35,7 +35,7 @@ pub(super) struct Case {
 }
 
 /// All cases; bit `c` of the index is set when corner `c` is inside.
-pub(super) static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| (0..=u8::MAX).map(case).collect());
+pub(super) static CASES: LazyLock<[Case; 256]> = LazyLock::new(|| std::array::from_fn(|inside| case(inside as u8)));
 
 /// Corners of the six faces, counter-clockwise seen from outside the cell.
 const FACES: [[u8; 4]; 6] = [[0, 2, 3, 1], [4, 5, 7, 6], [0, 1, 5, 4], [2, 6, 7, 3], [0, 4, 6, 2], [1, 3, 7, 5]];
