@@ -14,7 +14,7 @@ pub struct Components {
 /// Returns the 6-connected pieces of the non-zero voxels. Two passes over runs along x.
 #[must_use]
 pub fn label(label: &Volume<u8>) -> Components {
-    let pieces = Pieces::of(label);
+    let pieces = Pieces::of(label, |v| v != 0);
     let mut labels = Volume::filled(label.grid, 0_u32);
     for (run, &piece) in pieces.runs.iter().zip(&pieces.numbers) {
         labels.data[run.start..run.end].fill(piece + 1);
@@ -25,24 +25,65 @@ pub fn label(label: &Volume<u8>) -> Components {
 /// Returns the label with only its largest piece, as 0 and 1; of equal ones the first.
 #[must_use]
 pub fn largest(label: &Volume<u8>) -> Volume<u8> {
-    let pieces = Pieces::of(label);
-    let sizes = &pieces.sizes;
-    let best = (0..sizes.len()).fold(0, |best, piece| if sizes[piece] > sizes[best] { piece } else { best });
+    let pieces = Pieces::of(label, |v| v != 0);
+    let best = pieces.largest();
     pieces.kept(&label.grid, |piece| piece == best)
 }
 
 /// Returns the label with only the pieces of at least so many voxels, as 0 and 1.
 #[must_use]
 pub fn at_least(label: &Volume<u8>, voxels: usize) -> Volume<u8> {
-    let pieces = Pieces::of(label);
+    let pieces = Pieces::of(label, |v| v != 0);
     pieces.kept(&label.grid, |piece| pieces.sizes[piece] >= voxels)
+}
+
+/// Which pieces of the values inside a surface stay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Only the largest piece; of equal ones the first.
+    pub largest: bool,
+    /// Only pieces of at least so many voxels.
+    pub at_least_voxels: usize,
+}
+
+/// What [`select`] found and did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Selected {
+    /// Pieces in the volume, connected through voxel faces.
+    pub pieces: usize,
+    /// Pieces that stayed.
+    pub kept: usize,
+    /// Voxels of the pieces that stayed.
+    pub kept_voxels: usize,
+    /// Voxels of the pieces that went.
+    pub dropped_voxels: usize,
+}
+
+/// Removes pieces of the voxels of at least `iso` by setting them to minus infinity.
+///
+/// Pieces do not touch through faces, so no edge between a removed voxel and one that stays is cut by the surface: the
+/// surface around what stays keeps its every vertex. Its cavities stay too, which a choice among closed meshes would lose.
+pub fn select(values: &mut Volume<f32>, iso: f64, selection: Selection) -> Selected {
+    let pieces = Pieces::of(values, |value| f64::from(value) >= iso);
+    let sizes = &pieces.sizes;
+    let best = pieces.largest();
+    let stays = |piece: usize| sizes[piece] >= selection.at_least_voxels && (!selection.largest || piece == best);
+    let mut selected = Selected { pieces: sizes.len(), ..Selected::default() };
+    for (piece, &voxels) in sizes.iter().enumerate() {
+        selected.kept += usize::from(stays(piece));
+        *(if stays(piece) { &mut selected.kept_voxels } else { &mut selected.dropped_voxels }) += voxels;
+    }
+    for (run, _) in pieces.runs.iter().zip(&pieces.numbers).filter(|&(_, &piece)| !stays(piece as usize)) {
+        values.data[run.start..run.end].fill(f32::NEG_INFINITY);
+    }
+    selected
 }
 
 /// Returns the label with its holes filled, as 0 and 1: background from which no path through faces leads to the border.
 #[must_use]
 pub fn fill_holes(label: &Volume<u8>) -> Volume<u8> {
     let background = label.map(|v| u8::from(v == 0));
-    let pieces = Pieces::of(&background);
+    let pieces = Pieces::of(&background, |v| v != 0);
     let [nx, ny, nz] = label.grid.size;
     let mut open = vec![false; pieces.sizes.len()];
     for (run, &piece) in pieces.runs.iter().zip(&pieces.numbers) {
@@ -69,14 +110,14 @@ struct Pieces {
 }
 
 impl Pieces {
-    fn of(label: &Volume<u8>) -> Self {
-        let [nx, ny, nz] = label.grid.size;
+    fn of<T: Copy>(volume: &Volume<T>, inside: impl Fn(T) -> bool) -> Self {
+        let [nx, ny, nz] = volume.grid.size;
         let mut runs = Vec::new();
         let mut rows = vec![0_usize];
-        for (row, values) in label.data.chunks_exact(nx).enumerate() {
+        for (row, values) in volume.data.chunks_exact(nx).enumerate() {
             let mut at = 0;
-            while let Some(start) = values[at..].iter().position(|&v| v != 0).map(|step| at + step) {
-                at = values[start..].iter().position(|&v| v == 0).map_or(nx, |step| start + step);
+            while let Some(start) = values[at..].iter().position(|&v| inside(v)).map(|step| at + step) {
+                at = values[start..].iter().position(|&v| !inside(v)).map_or(nx, |step| start + step);
                 runs.push(Run { start: row * nx + start, end: row * nx + at });
             }
             rows.push(runs.len());
@@ -111,6 +152,12 @@ impl Pieces {
             numbers.push(number);
         }
         Self { runs, numbers, sizes }
+    }
+
+    /// Returns the number of the largest piece; of equal ones the first.
+    fn largest(&self) -> usize {
+        let sizes = &self.sizes;
+        (0..sizes.len()).fold(0, |best, piece| if sizes[piece] > sizes[best] { piece } else { best })
     }
 
     fn kept(&self, grid: &Grid, keep: impl Fn(usize) -> bool) -> Volume<u8> {
@@ -162,6 +209,20 @@ mod tests {
         assert_eq!(largest(&two).data, [1, 1, 0, 0, 0]);
         assert_eq!(at_least(&two, 2).data, [1, 1, 0, 1, 1]);
         assert_eq!(largest(&volume([2, 1, 1], &[0, 0])).data, [0, 0]);
+    }
+
+    #[test]
+    fn pieces_of_numbers_are_selected_in_place() {
+        let row = [0.5, 0.9, 0.1, 0.7, 0.6, 0.8, f32::NAN, 0.5, 0.0];
+        let select_of = |largest, at_least_voxels| {
+            let mut values = Volume::new(Grid::aligned([9, 1, 1], DVec3::ONE), row.to_vec()).unwrap();
+            let selected = select(&mut values, 0.5, Selection { largest, at_least_voxels });
+            let stays: Vec<usize> = (0..9).filter(|&i| values.data[i].to_bits() == row[i].to_bits()).collect();
+            (stays, [selected.pieces, selected.kept, selected.kept_voxels, selected.dropped_voxels])
+        };
+        assert_eq!(select_of(true, 0), (vec![2, 3, 4, 5, 6, 8], [3, 1, 3, 3]));
+        assert_eq!(select_of(false, 2), (vec![0, 1, 2, 3, 4, 5, 6, 8], [3, 2, 5, 1]));
+        assert_eq!(select_of(true, 4), (vec![2, 6, 8], [3, 0, 0, 6]));
     }
 
     #[test]

@@ -4,7 +4,9 @@
 
 pub mod align;
 pub mod components;
+pub mod decimate;
 pub mod morphology;
 pub mod resample;
+pub mod smooth;
 pub mod surface;
 pub mod voxelize;

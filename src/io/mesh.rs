@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use super::{
-    file, obj, ply,
+    file, gltf, obj, ply,
     sniff::{Format, name_ends, sniff},
     stl,
 };
@@ -139,7 +139,7 @@ pub(super) fn fan(corners: &[u32], triangles: &mut Vec<[u32; 3]>) {
 }
 
 /// Writes a mesh in LPS mm, by file name: .stl (binary, `SPACE=LPS` in the header, 32-bit positions), .ply (binary,
-/// 64-bit positions: the store's own) or .obj.
+/// 64-bit positions: the store's own), .obj, or .glb for viewers (metres, y up, with the way back in `extras`).
 ///
 /// # Errors
 /// Usage when the name's ending is none of these; unfit when writing fails or the format cannot hold the mesh.
@@ -150,10 +150,12 @@ pub fn write(path: &Path, mesh: &Mesh) -> Result<()> {
         ply::write(path, mesh, None)
     } else if name_ends(path, ".obj") {
         obj::write(path, mesh)
+    } else if name_ends(path, ".glb") {
+        gltf::write(path, mesh)
     } else {
         Err(Fault::usage("the name's ending does not say a mesh format that can be written")
             .at(path.display())
-            .hint("use .stl, .ply or .obj"))
+            .hint("use .stl, .ply, .obj or .glb"))
     }
 }
 
@@ -193,7 +195,8 @@ mod tests {
             let soup = |mesh: &Mesh| (0..4).map(|t| mesh.corners(t)).collect::<Vec<_>>();
             assert_eq!((soup(&back.mesh), back.mesh.vertices.len()), (soup(&mesh), 4), "{name}");
         }
-        assert_eq!(write(&folder.path().join("a.glb"), &mesh).unwrap_err().kind.exit_code(), 2);
+        assert!(write(&folder.path().join("a.glb"), &mesh).is_ok());
+        assert_eq!(write(&folder.path().join("a.gltf"), &mesh).unwrap_err().kind.exit_code(), 2);
     }
 
     #[test]

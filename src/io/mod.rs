@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! image   by name and content ─▶ dicom  nifti  nrrd  metaimage ─▶ raw (samples), gzip, file
-//! mesh    by name and content ─▶ stl  ply  obj                 ─▶ weld
+//! mesh    by name and content ─▶ stl  ply  obj                 ─▶ weld; gltf is written only
 //! series  what a folder of DICOM holds, and its digests
 //! info    the numbers of one file, as JSON
 //! ```
@@ -21,6 +21,7 @@ pub mod sniff;
 
 mod affine;
 mod file;
+mod gltf;
 mod gzip;
 mod metaimage;
 mod nifti;

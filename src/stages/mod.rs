@@ -24,7 +24,7 @@ pub use fit_threshold::{FitThreshold, FittedThreshold};
 pub use infer::{Infer, InferParams};
 pub use phantom::{Phantom, PhantomParams};
 pub use resample::{Resample, ResampleParams};
-pub use surface::{Surface, SurfaceParams};
+pub use surface::{Surface, SurfaceParams, SurfaceReport};
 pub use table::{Table, TableParams};
 pub use threshold::{Threshold, ThresholdParams};
 pub use train::{Train, TrainParams};

@@ -7,4 +7,5 @@ mod golden;
 mod privacy;
 mod scanner;
 mod study;
+mod surface;
 mod world;

@@ -68,14 +68,19 @@ impl Lattice {
         if edges == 64 { u64::MAX } else { (1 << edges) - 1 }
     }
 
-    /// Returns the word of edges, along x, y and z, that start at the points of a row and are cut.
-    pub(super) fn cuts(&self, y: usize, z: usize, word: usize) -> [u64; 3] {
-        let row = self.row(y, z);
-        let here = row[word];
-        let along_x = (here ^ shifted(row, word)) & self.edge_mask(word);
-        let along_y = if y + 1 < self.size[1] { here ^ self.row(y + 1, z)[word] } else { 0 };
-        let along_z = if z + 1 < self.size[2] { here ^ self.row(y, z + 1)[word] } else { 0 };
-        [along_x, along_y, along_z]
+    /// Returns the words of edges along an axis that start at the points of a row and are cut.
+    pub(super) fn cuts(&self, y: usize, z: usize, axis: usize) -> impl Iterator<Item = u64> {
+        let here = self.row(y, z);
+        let end = match axis {
+            0 => here,
+            1 if y + 1 < self.size[1] => self.row(y + 1, z),
+            2 if z + 1 < self.size[2] => self.row(y, z + 1),
+            // no edges: the last rows start none
+            _ => &[],
+        };
+        end.iter().enumerate().map(move |(word, &beyond)| {
+            if axis == 0 { (beyond ^ shifted(here, word)) & self.edge_mask(word) } else { here[word] ^ beyond }
+        })
     }
 
     /// Calls `visit` with the case of every cell of a row that the surface cuts, in order; `y` and `z` have a next row.
@@ -87,6 +92,9 @@ impl Lattice {
             let beyond = rows.map(|row| shifted(row, word));
             let any = here.iter().chain(&beyond).fold(0, |any, bits| any | bits);
             let all = here.iter().chain(&beyond).fold(u64::MAX, |all, bits| all & bits);
+            if any == 0 || all == u64::MAX {
+                continue;
+            }
             let mut mixed = any & !all & self.edge_mask(word);
             while mixed != 0 {
                 let x = mixed.trailing_zeros();
@@ -109,10 +117,8 @@ impl Lattice {
             .with_min_len(64)
             .map(|row| {
                 let (y, z) = (row % height, row / height);
-                let edges = (0..self.words).fold([0; 3], |counts: [u32; 3], word| {
-                    let cuts = self.cuts(y, z, word);
-                    std::array::from_fn(|axis| counts[axis] + cuts[axis].count_ones())
-                });
+                let count = |axis| self.cuts(y, z, axis).filter(|&cuts| cuts != 0).map(u64::count_ones).sum::<u32>();
+                let edges = [count(0), count(1), count(2)];
                 let mut triangles = 0;
                 if y + 1 < height && z + 1 < depth {
                     self.for_each_cut_cell(y, z, |case| triangles += usize::from(case.count));
@@ -132,11 +138,6 @@ impl Lattice {
             triangles_before += std::mem::replace(&mut start.triangles, triangles_before);
         }
         Numbering { starts, vertices, triangles }
-    }
-
-    /// Returns the number of words in a row.
-    pub(super) const fn words(&self) -> usize {
-        self.words
     }
 }
 

@@ -72,8 +72,7 @@ fn vertices_of_row<F: Field>(
             1 => (values.row(lattice, y + 1, z), 0),
             _ => (values.row(lattice, y, z + 1), 0),
         };
-        for word in 0..lattice.words() {
-            let mut cuts = lattice.cuts(y, z, word)[axis];
+        for (word, mut cuts) in lattice.cuts(y, z, axis).enumerate() {
             while cuts != 0 {
                 let x = 64 * word + cuts.trailing_zeros() as usize;
                 cuts &= cuts - 1;
