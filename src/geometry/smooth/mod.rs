@@ -160,7 +160,7 @@ mod tests {
             let report = check(&smoothed);
             assert!(report.closed && report.oriented && report.manifold && report.euler == 2);
             let change = smoothed.volume_mm3() / mesh.volume_mm3() - 1.0;
-            assert!(change.abs() < 0.01, "{method:?} {iterations}: {change}");
+            assert!(change.abs() < 0.015, "{method:?} {iterations}: {change}");
             let (before, after) = (roughness_mm(&mesh), roughness_mm(&smoothed));
             assert!(after < 0.5 * before, "{method:?} {iterations}: {before} to {after} mm");
         }

@@ -6,7 +6,7 @@
 //! Vertices are shared by grid edge and never welded by position; every face is cut by a rule that sees the face alone
 //! ([`cases`]); so with a capped border the mesh is closed, oriented and 2-manifold for any values. That is proven case by
 //! case over all 256 cells ([`proof`]), and vertices stay apart in single precision too ([`clearance`]), so the same holds
-//! after a round trip through STL. Numbering follows memory order: the same bytes for any number of threads.
+//! after a round trip through STL. No two triangles cross. Numbering follows memory order: the same bytes for any number of threads.
 //!
 //! # Which topology
 //! Where a face has inside corners on one diagonal only, the values do not say whether they are joined. We always keep

@@ -9,8 +9,12 @@
 //!    other (`one_fan_at_every_cut_edge`). With 1, the fans of the four cells around the edge join to one ring. 2-manifold.
 //! 4. The Euler number is a sum over cells, a vertex counting a quarter in each of four cells, a segment half in each of
 //!    two; the object's likewise. In every one of the 256 cells the one is twice the other (`euler_number_of_every_case`).
+//!
+//! Shown by sampling, not proven: wherever the vertices lie on their edges, no two triangles of a cell cross. Cells are
+//! convex and meet in their faces only, so the whole mesh does not cross itself.
 
 use super::cases::{CASES, Case};
+use crate::{numeric::Seed, space::DVec3};
 
 /// The two points of an edge, corner numbers.
 fn ends(edge: u8) -> [u8; 2] {
@@ -126,5 +130,50 @@ fn euler_number_of_every_case() {
             }
         }
         assert_eq!(mesh, object, "case {inside}: the mesh's share is twice the object's");
+    }
+}
+
+/// Six times the signed volume of a tetrahedron.
+fn volume6([a, b, c, d]: [DVec3; 4]) -> f64 {
+    (b - a).dot((c - a).cross(d - a))
+}
+
+/// Returns whether the inside of a segment passes through the inside of a triangle.
+fn crosses([p, q]: [DVec3; 2], [a, b, c]: [DVec3; 3]) -> bool {
+    const ROUNDING: f64 = 1e-12;
+    let ends = [p, q].map(|end| volume6([a, b, c, end]));
+    let sides = [[a, b], [b, c], [c, a]].map(|[from, to]| volume6([p, q, from, to]));
+    ends[0] * ends[1] < 0.0
+        && ends.iter().all(|v| v.abs() > ROUNDING)
+        && (sides.iter().all(|&v| v > ROUNDING) || sides.iter().all(|&v| v < -ROUNDING))
+}
+
+#[test]
+fn triangles_of_a_cell_do_not_cross() {
+    let across = [DVec3::new(-1.0, -1.0, 0.0), DVec3::new(2.0, -1.0, 0.0), DVec3::new(0.0, 2.0, 0.0)];
+    assert!(crosses([DVec3::Z, -DVec3::Z], across) && !crosses([DVec3::Z, 2.0 * DVec3::Z], across));
+    let mut stream = Seed([6; 32]).stream("crossings", 0);
+    for round in 0..100 {
+        let places: [DVec3; 12] = std::array::from_fn(|edge| {
+            let share = match (round % 3, stream.below(3)) {
+                (0, _) | (1, 2) => 1e-3 + 0.998 * stream.unit(),
+                (_, 0) => 1e-3,
+                (2, 2) => 0.5,
+                _ => 0.999,
+            };
+            let [low, high] =
+                ends(edge as u8).map(|c| DVec3::new(f64::from(c & 1), f64::from(c >> 1 & 1), f64::from(c >> 2)));
+            low + share * (high - low)
+        });
+        for (inside, case) in CASES.iter().enumerate() {
+            let triangles = &case.triangles[..usize::from(case.count)];
+            for (one, other) in triangles.iter().flat_map(|one| triangles.iter().map(move |other| (one, other))) {
+                for side in [[one[0], one[1]], [one[1], one[2]], [one[2], one[0]]] {
+                    let apart = !side.iter().any(|edge| other.contains(edge));
+                    let place = |edge: u8| places[usize::from(edge)];
+                    assert!(!(apart && crosses(side.map(place), other.map(place))), "case {inside}, round {round}");
+                }
+            }
+        }
     }
 }
