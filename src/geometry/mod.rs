@@ -10,3 +10,4 @@ pub mod resample;
 pub mod smooth;
 pub mod surface;
 pub mod voxelize;
+pub mod winding;

@@ -3,6 +3,7 @@
 pub mod bvh;
 pub mod check;
 pub mod components;
+pub(crate) mod edges;
 pub(crate) mod forest;
 
 use crate::space::{DVec3, Rigid};

@@ -1,23 +1,35 @@
 //! Mesh to label: a voxel is in the object when its centre is inside the surface.
 //!
 //! ```text
-//! mesh ──▶ voxel coordinates ──▶ closed? ──yes──▶ rays along x
-//!                                   └─────no───▶ rays along x, y, z, and a vote
+//! mesh ──▶ ticks ──▶ closed? ──yes──▶ crossings of the rays along x
+//!                       └──────no───▶ patches turned, rims spanned, crossings less the share of the spans
 //! ```
-//! Rays run along grid axes in voxel coordinates, so oblique and left-handed grids need nothing of their own. A surface
-//! point exactly on a voxel centre is inside where a ray along a rising index enters, outside where it leaves.
+//! Rays run along a grid axis in voxel coordinates, so oblique and left-handed grids need nothing of their own. Everything
+//! that decides on a closed surface is exact for the mesh's vertices rounded to 2^-20 voxel ([`soup`]): a centre that lies
+//! on the surface counts as if it had been moved a hair towards rising indices, x before y before z. A surface through
+//! voxel centres therefore owns its low faces and not its high ones.
 
 mod closure;
-mod rays;
+mod exact;
+mod fraction;
+mod mending;
+mod patches;
+mod place;
+mod rims;
+mod rows;
+mod soup;
 
 use closure::{Closure, closure, without_copies};
+pub use fraction::{SUBDIVISION, fraction};
+use mending::Mended;
 use rayon::prelude::*;
-use rays::{SCANS, Scan, Soup, scan};
+use rows::Rows;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use soup::Soup;
 
 use crate::{
-    fault::{Fault, Result},
+    fault::Result,
     mesh::Mesh,
     space::{DVec3, Grid},
     volume::Volume,
@@ -52,8 +64,8 @@ pub struct Voxelized {
     pub report: VoxelizeReport,
 }
 
-/// What was met on the way from mesh to label.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+/// What was met on the way from mesh to label. All but the first four are 0 where the surface is closed under the rule.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct VoxelizeReport {
     /// Voxels inside.
     pub voxels: usize,
@@ -61,17 +73,28 @@ pub struct VoxelizeReport {
     pub closed: bool,
     /// Triangles left out because they repeat another; looked for only where they could change the label.
     pub duplicate_triangles: usize,
-    /// Rays along each grid axis that ended inside and had no vote; none on a closed surface.
-    pub open_rays: [usize; 3],
-    /// Voxels on which the rays of different axes disagreed; decided by the majority.
-    pub disputed_voxels: usize,
-    /// Voxels without a majority, taken as outside.
-    pub undecided_voxels: usize,
+    /// Voxels that a closed surface winds around more than once: outside under even-odd, inside under nonzero.
+    pub overlapping_voxels: usize,
+    /// Sets of triangles connected over edges that two of them share.
+    pub patches: usize,
+    /// Triangles turned over, so that neighbours agree and patches face outwards.
+    pub turned_triangles: usize,
+    /// Rings of edges at which the surface ends.
+    pub boundary_loops: usize,
+    /// Edges in them.
+    pub boundary_edges: usize,
+    /// Sum of the areas of the holes, each the length of its area vector, mm²; a flat hole's own area.
+    pub hole_area_mm2: f64,
+    /// Rays along x that end inside when crossings alone are counted: rows that leak elsewhere.
+    pub leaking_rows: usize,
+    /// Voxels near spanned holes whose winding number was summed one by one; elsewhere a bound settled it.
+    pub winding_voxels: usize,
+    /// Voxels whose winding number is more than a quarter from a whole number: where the label depends on how a hole would
+    /// be closed.
+    pub doubtful_voxels: usize,
+    /// Voxels that counting crossings along x alone would have labelled otherwise.
+    pub flipped_voxels: usize,
 }
-
-/// Positions are kept to 2^-20 voxel: fine beside any scanner, coarse beside the rounding of the change of coordinates,
-/// so a plane through voxel centres in the world goes through them in voxel coordinates too.
-const TICKS_PER_VOXEL: f64 = (1_u64 << 20) as f64;
 
 /// Returns the voxels whose centre is inside the mesh.
 ///
@@ -83,133 +106,102 @@ pub fn voxelize(mesh: &Mesh, grid: &Grid, rule: Rule) -> Result<Volume<u8>> {
 
 /// Returns the voxels whose centre is inside the mesh, and how surely.
 ///
-/// On a closed surface the label is exact and independent of the axis; shared vertices are not needed. On an open one each
-/// voxel is decided by the majority of the rays along the three axes that end outside, so that nothing leaks along a row.
+/// On a surface closed under the rule (every edge in an even number of triangles; for `nonzero` run through as often one way
+/// as the other) the label is exact; shared vertices are not needed. On any other, patches of triangles are turned to face
+/// outwards and the rule is applied to the generalised winding number, rounded: no row leaks, nothing is inverted, and each
+/// hole is closed by the surface on which that number is a half.
 ///
 /// # Errors
 /// Unfit when the mesh has no triangle, refers to vertices it does not have, has coordinates that are not finite, lies
 /// outside the grid, or is so small beside it that it must be in metres.
 pub fn voxelize_reported(mesh: &Mesh, grid: &Grid, rule: Rule) -> Result<Voxelized> {
-    require_sound(mesh)?;
-    require_within(mesh, grid)?;
-    let voxel_from_world = grid.voxel_from_world();
-    let points: Vec<[f64; 3]> =
-        mesh.vertices.par_iter().map(|&p| snapped(voxel_from_world.transform_point3(p))).collect();
-    let whole = Soup { points: &points, triangles: &mesh.triangles };
-    let mut report = VoxelizeReport { closed: true, ..VoxelizeReport::default() };
-    let data = match exact(&whole, grid.size, rule) {
-        Some(found) if rule == Rule::Nonzero || !found.overlaps => found.marks,
-        // the search for copies is left to where they may matter: under even-odd two copies of a wall cancel
-        found => {
-            let unique = without_copies(&whole);
-            let soup = Soup { points: &points, triangles: &unique };
-            let copies = mesh.triangles.len() - unique.len();
-            match if copies == 0 { None } else { exact(&soup, grid.size, rule) } {
-                Some(better) => {
-                    report.duplicate_triangles = copies;
-                    better.marks
-                }
-                None => match found {
-                    Some(found) => found.marks,
-                    None => {
-                        report = VoxelizeReport { duplicate_triangles: copies, ..VoxelizeReport::default() };
-                        vote(&soup, grid.size, rule, &mut report)
-                    }
-                },
-            }
-        }
+    let soup = placed(mesh, grid)?;
+    let mut report = VoxelizeReport::default();
+    let shape = shape(soup, grid.size, grid.spacing_mm, rule, &mut report);
+    let data = match &shape {
+        Shape::Closed(rows) => marks(rows, grid.size, rule),
+        Shape::Open(mended) => mended.label(&mut report),
     };
     report.voxels = data.par_iter().filter(|&&inside| inside == 1).count();
     Ok(Voxelized { label: Volume { grid: *grid, data }, report })
 }
 
-/// Returns what the rays along x find, which is all there is to know, when the surface is closed under the rule.
-fn exact(soup: &Soup<'_>, size: [usize; 3], rule: Rule) -> Option<Scan> {
+/// Checks mesh and grid and brings the one into the other.
+fn placed(mesh: &Mesh, grid: &Grid) -> Result<Soup> {
+    place::require_sound(mesh)?;
+    place::require_within(mesh, grid)?;
+    let mut soup = Soup::of(mesh, grid)?;
+    place::require_overlap(&soup, mesh, grid)?;
+    if grid.world_from_voxel().matrix3.determinant() < 0.0 {
+        soup.triangles.par_iter_mut().for_each(|triangle| triangle.swap(1, 2));
+    }
+    Ok(soup)
+}
+
+/// A surface that encloses a region for certain, or one that had to be mended.
+enum Shape {
+    Closed(Rows),
+    Open(Box<Mended>),
+}
+
+/// Finds all crossings of a surface, mended where it is open.
+fn shape(mut soup: Soup, size: [usize; 3], spacing_mm: DVec3, rule: Rule, report: &mut VoxelizeReport) -> Shape {
+    let found = exact(&soup, size, rule);
+    // the search for copies is left to where they may matter: under even-odd two copies of a wall cancel
+    if found.as_ref().is_none_or(|(_, overlapping)| rule == Rule::EvenOdd && *overlapping > 0) {
+        let unique = without_copies(&soup);
+        let copies = soup.triangles.len() - unique.len();
+        if copies > 0 || found.is_none() {
+            soup.triangles = unique;
+            report.duplicate_triangles = copies;
+            let Some((rows, overlapping)) = exact(&soup, size, rule) else {
+                return Shape::Open(Box::new(Mended::new(&soup, size, spacing_mm, rule, report)));
+            };
+            (report.closed, report.overlapping_voxels) = (true, overlapping);
+            return Shape::Closed(rows);
+        }
+    }
+    match found {
+        Some((rows, overlapping)) => {
+            (report.closed, report.overlapping_voxels) = (true, overlapping);
+            Shape::Closed(rows)
+        }
+        None => Shape::Open(Box::new(Mended::new(&soup, size, spacing_mm, rule, report))),
+    }
+}
+
+/// Returns the crossings, and how many voxels are wound around more than once, when the surface is closed under the rule.
+fn exact(soup: &Soup, size: [usize; 3], rule: Rule) -> Option<(Rows, usize)> {
     let Closure { even, balanced } = closure(soup);
     let closed = if rule == Rule::EvenOdd { even } else { balanced };
-    closed.then(|| scan(soup, size, SCANS[0], rule))
+    closed.then(|| {
+        let rows = Rows::of(soup, &soup.triangles, size);
+        let overlapping = (0..rows.count())
+            .into_par_iter()
+            .with_min_len(256)
+            .map(|row| {
+                let mut overlapping = 0;
+                rows.runs(row, |from, to, winding| {
+                    overlapping += if winding.abs() > 1 { to - from } else { 0 };
+                });
+                overlapping
+            })
+            .sum();
+        (rows, overlapping)
+    })
 }
 
-/// Returns the label on which most rays agree.
-fn vote(soup: &Soup<'_>, size: [usize; 3], rule: Rule, report: &mut VoxelizeReport) -> Vec<u8> {
-    let scans = SCANS.map(|axes| scan(soup, size, axes, rule));
-    report.open_rays = [0, 1, 2].map(|axis| scans[axis].open_rays);
-    let [along_x, along_y, along_z] = scans.map(|scan| scan.marks);
-    let [nx, ny, nz] = size;
-    let mut label = vec![0_u8; along_x.len()];
-    let (disputed, undecided) = label
-        .par_chunks_mut(nx * ny)
-        .enumerate()
-        .map(|(z, slice)| {
-            let (mut disputed, mut undecided) = (0, 0);
-            for (at, voxel) in slice.iter_mut().enumerate() {
-                let (x, y) = (at % nx, at / nx);
-                let marks = [along_x[at + z * nx * ny], along_y[y + ny * (x + nx * z)], along_z[z + nz * (x + nx * y)]];
-                let count = |mark| marks.iter().filter(|&&m| m == mark).count();
-                let (inside, outside) = (count(1), count(0));
-                *voxel = u8::from(inside > outside);
-                disputed += usize::from(inside > 0 && outside > 0);
-                undecided += usize::from(inside == outside);
+/// Returns 1 for the voxels that the crossings put inside.
+fn marks(rows: &Rows, size: [usize; 3], rule: Rule) -> Vec<u8> {
+    let mut label = vec![0_u8; size.iter().product()];
+    label.par_chunks_mut(size[0]).enumerate().with_min_len(256).for_each(|(row, label)| {
+        rows.runs(row, |from, to, winding| {
+            if rule.inside(winding) {
+                label[from..to].fill(1);
             }
-            (disputed, undecided)
-        })
-        .reduce(|| (0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
-    (report.disputed_voxels, report.undecided_voxels) = (disputed, undecided);
-    label
-}
-
-/// Returns a position rounded to ticks; adding zero turns -0.0 into 0.0, so that equal positions have equal bits.
-fn snapped(p: DVec3) -> [f64; 3] {
-    p.to_array().map(|c| (c * TICKS_PER_VOXEL).round_ties_even() / TICKS_PER_VOXEL + 0.0)
-}
-
-fn require_sound(mesh: &Mesh) -> Result<()> {
-    if mesh.triangles.is_empty() {
-        return Err(Fault::unfit("the mesh has no triangles, so it has no inside"));
-    }
-    let known = mesh.vertices.len();
-    if let Some(&vertex) = mesh.triangles.iter().flatten().find(|&&v| v as usize >= known) {
-        return Err(Fault::unfit(format!("a triangle refers to vertex {vertex}, the mesh has {known}")));
-    }
-    let lost = mesh.vertices.iter().filter(|p| !(p.is_finite() && p.abs().max_element() < 1e9)).count();
-    if lost > 0 {
-        return Err(Fault::unfit(format!("{lost} of {known} vertices have coordinates that are not usable numbers"))
-            .hint("repair the mesh, or export it again"));
-    }
-    Ok(())
-}
-
-/// Checks that the mesh and the grid are in the same place and of the same order of size.
-fn require_within(mesh: &Mesh, grid: &Grid) -> Result<()> {
-    let Some((low, high)) = mesh.bounds_mm() else { return Ok(()) };
-    let world_from_voxel = grid.world_from_voxel();
-    let corners = (0..8).map(|c: u32| {
-        let end = |axis: usize| if c >> axis & 1 == 1 { grid.size[axis] as f64 - 0.5 } else { -0.5 };
-        world_from_voxel.transform_point3(DVec3::new(end(0), end(1), end(2)))
+        });
     });
-    let (grid_low, grid_high) =
-        corners.fold((DVec3::INFINITY, DVec3::NEG_INFINITY), |(low, high), p| (low.min(p), high.max(p)));
-    let places = format!(
-        "the mesh spans {} to {} mm, the image {} to {} mm (LPS)",
-        shown(low),
-        shown(high),
-        shown(grid_low),
-        shown(grid_high)
-    );
-    let (extent, grid_extent) = ((high - low).max_element(), (grid_high - grid_low).max_element());
-    if extent < 2.0 && extent < 0.02 * grid_extent {
-        return Err(Fault::unfit(format!("the mesh is only {extent:.3} mm across: {places}"))
-            .hint("if the file is in metres, say `unit: m` for it"));
-    }
-    if low.cmpgt(grid_high).any() || high.cmplt(grid_low).any() {
-        return Err(Fault::unfit(format!("the mesh lies outside the image: {places}"))
-            .hint("check the mesh's frame (LPS or RAS) and unit, or align it with the scan first"));
-    }
-    Ok(())
-}
-
-fn shown(p: DVec3) -> String {
-    format!("({:.1}, {:.1}, {:.1})", p.x, p.y, p.z)
+    label
 }
 
 #[cfg(test)]
