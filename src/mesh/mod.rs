@@ -3,8 +3,11 @@
 pub mod bvh;
 pub mod check;
 pub mod components;
+pub mod examine;
 pub(crate) mod edges;
+mod exact;
 pub(crate) mod forest;
+pub mod intersect;
 
 use crate::space::{DVec3, Rigid};
 
