@@ -8,4 +8,5 @@ mod privacy;
 mod scanner;
 mod study;
 mod surface;
+mod voxelize;
 mod world;
