@@ -129,7 +129,7 @@ mod tests {
             for j in 0..32_i32 {
                 let p = [0.5 + f64::from(i) * step, 0.5 + f64::from(j) * step];
                 // the points (12, 12), (24, 24) are on the diagonal
-                assert_eq!(turn(p, [12.0, 12.0], [24.0, 24.0]), (i - j).signum(), "{i} {j}");
+                assert_eq!(turn(p, [12.0, 12.0], [24.0, 24.0]), (j - i).signum(), "{i} {j}");
                 let plane = [DVec3::new(12.0, 12.0, 0.1), DVec3::new(24.0, 24.0, 0.3), DVec3::new(24.0, 24.0, 7.7)];
                 let q = DVec3::new(p[0], p[1], 1e-3);
                 let expected = (j - i).signum();

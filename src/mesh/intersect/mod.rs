@@ -13,10 +13,10 @@ use crate::space::DVec3;
 
 /// Triangles in a group.
 const GROUP: usize = 4;
-/// Pairs that one group may ask about. A sound mesh asks about some fifty; a mesh that is one point many times, about all.
-const PATIENCE: usize = 1 << 14;
 /// Groups that one task looks at.
 const TASK: usize = 1 << 8;
+/// Pairs that one task may ask about. A sound mesh asks about some twenty a triangle, one that is a point many times, all.
+const PATIENCE: usize = 1 << 17;
 /// Pairs that are named.
 const NAMED: usize = 8;
 
@@ -40,8 +40,9 @@ pub fn self_intersections(mesh: &Mesh) -> Intersections {
         .into_par_iter()
         .map(|task| {
             let mut found = Intersections { complete: true, ..Intersections::default() };
+            let mut patience = PATIENCE;
             for group in task * TASK..((task + 1) * TASK).min(tree.groups()) {
-                tree.look_at(mesh, group, &mut found);
+                tree.look_at(mesh, group, &mut patience, &mut found);
             }
             found
         })
@@ -146,9 +147,9 @@ impl Tree {
     }
 
     /// Counts the pairs of a triangle in the group and one in it or a later group.
-    fn look_at(&self, mesh: &Mesh, group: usize, found: &mut Intersections) {
+    fn look_at(&self, mesh: &Mesh, group: usize, patience: &mut usize, found: &mut Intersections) {
         let own = self.levels[0][group];
-        let (mut patience, mut waiting) = (PATIENCE, vec![(self.levels.len() - 1, 0)]);
+        let mut waiting = vec![(self.levels.len() - 1, 0)];
         while let Some((level, at)) = waiting.pop() {
             if ((at + 1) << level) <= group || !self.levels[level][at].meets(&own) {
                 continue;
@@ -160,11 +161,11 @@ impl Tree {
             }
             for one in self.members(group) {
                 for two in self.members(at).filter(|&two| two > one && self.boxes[one].meets(&self.boxes[two])) {
-                    if patience == 0 {
+                    if *patience == 0 {
                         found.complete = false;
                         return;
                     }
-                    patience -= 1;
+                    *patience -= 1;
                     let pair = [self.order[one] as usize, self.order[two] as usize];
                     if pair::meet(&mesh.corners(pair[0]), &mesh.corners(pair[1])) {
                         found.pairs += 1;
