@@ -1,247 +1,224 @@
-//! Building the tree: binned surface area heuristic, the same tree for any number of threads.
+//! Building the tree: the same tree for any number of threads.
+//!
+//! ```text
+//! triangles ──▶ along a Morton curve ──▶ chunks ──▶ a tree each, at once ──▶ a tree over the chunks
+//! ```
+//! Space is cut into chunks by the bits of the curve (Lauterbach et al., *Fast BVH construction on GPUs*, 2009), which
+//! needs no look at the boxes; within a chunk, which fits a core's cache, by the surface area heuristic.
 
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::{
+    node::{Bounds, Child, LEAF, MOST_TRIANGLES, Node, WIDE},
+    split::{Item, centres, partition},
+};
 use crate::{mesh::Mesh, space::DVec3};
 
-/// Most triangles in one leaf.
-const LEAF: usize = 4;
-/// Bins along the split axis (Wald, *On fast construction of SAH-based bounding volume hierarchies*, 2007).
-const BINS: usize = 16;
-/// Ranges below this size are built by one thread.
-const ALONE: usize = 1 << 14;
-/// From this depth on, ranges are halved: 2^32 triangles then end before level 64 (see the walker's stack).
-const HALVE_FROM: usize = 28;
-
-/// An inner node: the boxes of its two children side by side, one cache line.
-///
-/// A child is an inner node when its count is 0, else that many leaves from `child` on.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(64))]
-pub(super) struct Node {
-    low: [[f32; 3]; 2],
-    high: [[f32; 3]; 2],
-    pub(super) child: [u32; 2],
-    pub(super) count: [u32; 2],
-}
+/// Most triangles in a chunk.
+const CHUNK: usize = 1 << 12;
+/// Cells of the Morton curve along each axis, as a power of two.
+const CURVE_BITS: u32 = 10;
 
 /// One triangle, in tree order.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Leaf {
     pub(super) corners: [DVec3; 3],
     pub(super) triangle: u32,
 }
 
-impl Node {
-    const EMPTY: Self = Self { low: [[0.0; 3]; 2], high: [[0.0; 3]; 2], child: [0; 2], count: [0; 2] };
-
-    fn set(&mut self, side: usize, bounds: &Bounds, (child, count): (u32, u32)) {
-        self.low[side] = bounds.low;
-        self.high[side] = bounds.high;
-        self.child[side] = child;
-        self.count[side] = count;
-    }
-
-    /// Returns the squared distance from a point to the box of one child, 0 inside.
-    #[inline]
-    pub(super) fn squared_distance(&self, side: usize, p: DVec3) -> f64 {
-        let (low, high) = (&self.low[side], &self.high[side]);
-        let outside = |p: f64, low: f32, high: f32| (f64::from(low) - p).max(p - f64::from(high)).max(0.0);
-        let x = outside(p.x, low[0], high[0]);
-        let y = outside(p.y, low[1], high[1]);
-        let z = outside(p.z, low[2], high[2]);
-        x * x + y * y + z * z
-    }
-
-    /// Returns where a ray enters the box of one child, infinity when it misses or enters beyond `limit`.
-    pub(super) fn ray_enters(&self, side: usize, origin: DVec3, inverse: DVec3, limit: f64) -> f64 {
-        // Widened by a few units in the last place so that a hit on the box's own face is not lost.
-        const WIDER: f64 = 1.0 + 1e-12;
-        let (mut enter, mut leave) = (0.0_f64, limit);
-        for axis in 0..3 {
-            let one = (f64::from(self.low[side][axis]) - origin[axis]) * inverse[axis];
-            let two = (f64::from(self.high[side][axis]) - origin[axis]) * inverse[axis];
-            // `min` and `max` drop the NaN of 0 * infinity: a ray in the plane of a face is not cut off by it.
-            enter = enter.max(one.min(two));
-            leave = leave.min(one.max(two) * WIDER);
-        }
-        if enter <= leave { enter } else { f64::INFINITY }
-    }
+/// A tree; its root is [`Child::NONE`] when it holds nothing.
+pub(super) struct Tree {
+    pub(super) root: Child,
+    pub(super) nodes: Vec<Node>,
+    pub(super) leaves: Vec<Leaf>,
 }
 
-/// A box in single precision, rounded outwards.
-#[derive(Clone, Copy)]
-struct Bounds {
-    low: [f32; 3],
-    high: [f32; 3],
-}
-
-impl Bounds {
-    const NONE: Self = Self { low: [f32::INFINITY; 3], high: [f32::NEG_INFINITY; 3] };
-
-    fn of(corners: &[DVec3; 3]) -> Self {
-        let low = corners[0].min(corners[1]).min(corners[2]).to_array();
-        let high = corners[0].max(corners[1]).max(corners[2]).to_array();
-        Self { low: low.map(below), high: high.map(|v| -below(-v)) }
+/// Returns the tree over the triangles whose corners exist and are finite.
+pub(super) fn build(mesh: &Mesh) -> Tree {
+    let mut items: Vec<Item> = (0..mesh.triangles.len().min(MOST_TRIANGLES))
+        .into_par_iter()
+        .filter_map(|t| Some(Item { bounds: Bounds::of(&corners(mesh, t)?), triangle: t as u32 }))
+        .collect();
+    if items.is_empty() {
+        return Tree { root: Child::NONE, nodes: Vec::new(), leaves: Vec::new() };
     }
-
-    fn join(&mut self, other: &Self) {
-        for axis in 0..3 {
-            self.low[axis] = self.low[axis].min(other.low[axis]);
-            self.high[axis] = self.high[axis].max(other.high[axis]);
-        }
-    }
-
-    fn half_area(&self) -> f32 {
-        let [x, y, z] = [0, 1, 2].map(|axis| (self.high[axis] - self.low[axis]).max(0.0));
-        x * y + y * z + z * x
-    }
-}
-
-/// Returns the largest single that is not above `value`.
-fn below(value: f64) -> f32 {
-    let near = value as f32;
-    if f64::from(near) <= value { near } else { near.next_down() }
-}
-
-/// One triangle while the tree is built.
-#[derive(Clone, Copy)]
-struct Item {
-    bounds: Bounds,
-    triangle: u32,
-}
-
-impl Item {
-    fn centre(&self, axis: usize) -> f32 {
-        0.5 * self.bounds.low[axis] + 0.5 * self.bounds.high[axis]
-    }
-}
-
-/// Returns the inner nodes (the first is the root; none when one leaf holds all) and the triangles in tree order.
-pub(super) fn build(mesh: &Mesh) -> (Vec<Node>, Vec<Leaf>) {
-    let corner = |v: u32| mesh.vertices.get(v as usize).copied().filter(|p| p.is_finite());
-    let corners = |t: usize| {
-        let [a, b, c] = mesh.triangles[t];
-        Some([corner(a)?, corner(b)?, corner(c)?])
+    let keys = along_the_curve(&mut items);
+    let mut plan = Plan::default();
+    let root = plan.cut(&keys, 0..items.len());
+    let subtrees = plan.grow(&mut items);
+    let (root, nodes) = plan.join(root, subtrees);
+    let leaf = |item: &Item| {
+        // Every item's corners were read once already.
+        let corners = corners(mesh, item.triangle as usize).unwrap_or_default();
+        Leaf { corners, triangle: item.triangle }
     };
-    let mut items: Vec<Item> = (0..mesh.triangles.len())
-        .filter_map(|t| Some(Item { bounds: Bounds::of(&corners(t)?), triangle: u32::try_from(t).ok()? }))
-        .collect();
-    let mut nodes = Vec::new();
-    if items.len() > LEAF {
-        nodes.reserve(items.len() / 2);
-        grow(&mut items, 0, 0, &mut nodes);
+    Tree { root, nodes, leaves: items.par_iter().map(leaf).collect() }
+}
+
+fn corners(mesh: &Mesh, triangle: usize) -> Option<[DVec3; 3]> {
+    let corner = |v: u32| mesh.vertices.get(v as usize).copied().filter(|p| p.is_finite());
+    let [a, b, c] = mesh.triangles[triangle];
+    Some([corner(a)?, corner(b)?, corner(c)?])
+}
+
+/// Orders the items along the curve, those of one cell by their triangle, and returns their cells.
+fn along_the_curve(items: &mut Vec<Item>) -> Vec<u32> {
+    let (low, high) = items.par_chunks(1 << 14).map(centres).reduce(
+        || ([f32::INFINITY; 3], [f32::NEG_INFINITY; 3]),
+        |a, b| ([0, 1, 2].map(|i| a.0[i].min(b.0[i])), [0, 1, 2].map(|i| a.1[i].max(b.1[i]))),
+    );
+    let width = (0..3).fold(0.0_f32, |width, axis| width.max(high[axis] - low[axis]));
+    let cells = 1 << CURVE_BITS;
+    let scale = cells as f32 / width;
+    let cell = |item: &Item| {
+        let place = [0, 1, 2].map(|axis| (((item.centre(axis) - low[axis]) * scale) as u32).min(cells - 1));
+        spread(place[0]) | spread(place[1]) << 1 | spread(place[2]) << 2
+    };
+    let mut keys: Vec<u64> =
+        items.par_iter().enumerate().map(|(at, item)| u64::from(cell(item)) << 32 | at as u64).collect();
+    keys.par_sort_unstable();
+    *items = keys.par_iter().map(|&key| items[key as u32 as usize]).collect();
+    keys.par_iter().map(|key| (key >> 32) as u32).collect()
+}
+
+/// Returns a number of ten bits with two zeros put before each.
+const fn spread(bits: u32) -> u32 {
+    let bits = (bits | bits << 16) & 0x0300_00FF;
+    let bits = (bits | bits << 8) & 0x0300_F00F;
+    let bits = (bits | bits << 4) & 0x030C_30C3;
+    (bits | bits << 2) & 0x0924_9249
+}
+
+/// The part of the tree above the chunks.
+#[derive(Default)]
+struct Plan {
+    /// Each node's children; those of a node come after it.
+    nodes: Vec<[Above; WIDE]>,
+    chunks: Vec<Range<usize>>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Above {
+    Nothing,
+    Node(usize),
+    Chunk(usize),
+}
+
+/// The tree of one chunk, its nodes counted from 0.
+struct Subtree {
+    root: Child,
+    bounds: Bounds,
+    nodes: Vec<Node>,
+}
+
+impl Plan {
+    /// Cuts a range into chunks, in order.
+    fn cut(&mut self, cells: &[u32], range: Range<usize>) -> Above {
+        if range.len() <= CHUNK {
+            self.chunks.push(range);
+            return Above::Chunk(self.chunks.len() - 1);
+        }
+        let parts = parts(range, CHUNK, |part| part.start + half(&cells[part]));
+        let at = self.nodes.len();
+        self.nodes.push([Above::Nothing; WIDE]);
+        for (lane, part) in parts.into_iter().enumerate() {
+            self.nodes[at][lane] = self.cut(cells, part);
+        }
+        Above::Node(at)
     }
-    let leaves = items
-        .iter()
-        .filter_map(|item| Some(Leaf { corners: corners(item.triangle as usize)?, triangle: item.triangle }))
-        .collect();
-    (nodes, leaves)
+
+    fn grow(&self, items: &mut [Item]) -> Vec<Subtree> {
+        let mut rest = items;
+        let mut slices = Vec::with_capacity(self.chunks.len());
+        for chunk in &self.chunks {
+            let (slice, after) = rest.split_at_mut(chunk.len());
+            slices.push((slice, chunk.start));
+            rest = after;
+        }
+        let grow = |(slice, first): (&mut [Item], usize)| {
+            let mut nodes = Vec::with_capacity(slice.len());
+            let (root, bounds) = grow(slice, first, 0, &mut nodes);
+            Subtree { root, bounds, nodes }
+        };
+        slices.into_par_iter().map(grow).collect()
+    }
+
+    /// Puts the nodes above the chunks first, then those of the chunks in order.
+    fn join(&self, root: Above, subtrees: Vec<Subtree>) -> (Child, Vec<Node>) {
+        let count = self.nodes.len() + subtrees.iter().map(|subtree| subtree.nodes.len()).sum::<usize>();
+        let mut nodes = Vec::with_capacity(count);
+        nodes.resize(self.nodes.len(), Node::EMPTY);
+        let mut below = Vec::with_capacity(subtrees.len());
+        for subtree in subtrees {
+            let offset = nodes.len();
+            nodes.extend(subtree.nodes.into_iter().map(|node| node.moved(offset)));
+            below.push((subtree.root.moved(offset), subtree.bounds));
+        }
+        let mut bounds = vec![Bounds::NONE; self.nodes.len()];
+        for (at, children) in self.nodes.iter().enumerate().rev() {
+            for (lane, &child) in children.iter().enumerate() {
+                let (child, inside) = match child {
+                    Above::Nothing => continue,
+                    Above::Node(below) => (Child::node(below), bounds[below]),
+                    Above::Chunk(chunk) => below[chunk],
+                };
+                nodes[at].set(lane, child, &inside);
+                bounds[at].join(&inside);
+            }
+        }
+        let root = match root {
+            Above::Chunk(chunk) => below[chunk].0,
+            Above::Node(at) => Child::node(at),
+            Above::Nothing => Child::NONE,
+        };
+        (root, nodes)
+    }
+}
+
+/// Returns where the cells of a range part at their highest differing bit, its middle when all are the same.
+fn half(cells: &[u32]) -> usize {
+    let (first, last) = (cells[0], cells[cells.len() - 1]);
+    let differing = first ^ last;
+    if differing == 0 {
+        return cells.len() / 2;
+    }
+    let bit = 1 << differing.ilog2();
+    cells.partition_point(|cell| cell & bit == 0)
+}
+
+/// Cuts a range into up to [`WIDE`] parts, each time the largest, none of at most `small` items.
+fn parts(range: Range<usize>, small: usize, mut middle: impl FnMut(Range<usize>) -> usize) -> Vec<Range<usize>> {
+    let mut parts = Vec::with_capacity(WIDE);
+    parts.push(range);
+    while parts.len() < WIDE {
+        let largest = (1..parts.len()).fold(0, |best, at| if parts[at].len() > parts[best].len() { at } else { best });
+        let part = parts[largest].clone();
+        if part.len() <= small {
+            break;
+        }
+        let middle = middle(part.clone());
+        parts[largest] = part.start..middle;
+        parts.insert(largest + 1, middle..part.end);
+    }
+    parts
 }
 
 /// Appends the nodes of a range, whose position in the whole is `first`, and returns how its parent names it.
-fn grow(items: &mut [Item], first: usize, depth: usize, nodes: &mut Vec<Node>) -> (u32, u32) {
+fn grow(items: &mut [Item], first: usize, depth: usize, nodes: &mut Vec<Node>) -> (Child, Bounds) {
+    let mut bounds = Bounds::NONE;
     if items.len() <= LEAF {
-        return (first as u32, items.len() as u32);
+        items.iter().for_each(|item| bounds.join(&item.bounds));
+        return (Child::leaf(first, items.len()), bounds);
     }
+    let parts = parts(0..items.len(), LEAF, |part| part.start + partition(&mut items[part], depth));
     let at = nodes.len();
     nodes.push(Node::EMPTY);
-    let middle = partition(items, depth);
-    let together = items.len() > ALONE;
-    let (left, right) = items.split_at_mut(middle);
-    let bounds = [bounds_of(left), bounds_of(right)];
-    let (mut more, next) = (Vec::new(), depth + 1);
-    let children = if together {
-        let (a, b) = rayon::join(|| grow(left, first, next, nodes), || grow(right, first + middle, next, &mut more));
-        [a, append(nodes, more, b)]
-    } else {
-        [grow(left, first, next, nodes), grow(right, first + middle, next, nodes)]
-    };
-    for side in 0..2 {
-        nodes[at].set(side, &bounds[side], children[side]);
+    for (lane, part) in parts.into_iter().enumerate() {
+        let (child, inside) = grow(&mut items[part.clone()], first + part.start, depth + 2, nodes);
+        nodes[at].set(lane, child, &inside);
+        bounds.join(&inside);
     }
-    (at as u32, 0)
-}
-
-/// Appends nodes that were built apart, and returns the new name of their root.
-fn append(nodes: &mut Vec<Node>, more: Vec<Node>, (child, count): (u32, u32)) -> (u32, u32) {
-    let start = nodes.len() as u32;
-    let moved = |child: u32, count: u32| if count == 0 { child + start } else { child };
-    nodes.extend(more.into_iter().map(|mut node| {
-        for side in 0..2 {
-            node.child[side] = moved(node.child[side], node.count[side]);
-        }
-        node
-    }));
-    (moved(child, count), count)
-}
-
-fn bounds_of(items: &[Item]) -> Bounds {
-    let mut bounds = Bounds::NONE;
-    items.iter().for_each(|item| bounds.join(&item.bounds));
-    bounds
-}
-
-/// Orders a range by the cheapest binned split of its widest axis, and returns where the second part begins.
-fn partition(items: &mut [Item], depth: usize) -> usize {
-    let (mut low, mut high) = ([f32::INFINITY; 3], [f32::NEG_INFINITY; 3]);
-    for item in items.iter() {
-        for axis in 0..3 {
-            low[axis] = low[axis].min(item.centre(axis));
-            high[axis] = high[axis].max(item.centre(axis));
-        }
-    }
-    let width = [0, 1, 2].map(|axis| high[axis] - low[axis]);
-    let axis = (1..3).fold(0, |best, axis| if width[axis] > width[best] { axis } else { best });
-    let scale = BINS as f32 / width[axis];
-    if depth < HALVE_FROM && scale.is_finite() {
-        let bin = |item: &Item| (((item.centre(axis) - low[axis]) * scale) as usize).min(BINS - 1);
-        let cut = cheapest_cut(items, bin);
-        let middle = partition_by(items, |item| bin(item) < cut);
-        if middle > 0 && middle < items.len() {
-            return middle;
-        }
-    }
-    let middle = items.len() / 2;
-    let key = |item: &Item| (item.centre(axis), item.triangle);
-    items.select_nth_unstable_by(middle, |a, b| key(a).0.total_cmp(&key(b).0).then(key(a).1.cmp(&key(b).1)));
-    middle
-}
-
-/// Returns the bin before which to cut so that (area * triangles) of both sides is least.
-fn cheapest_cut(items: &[Item], bin: impl Fn(&Item) -> usize) -> usize {
-    let mut bins = [(Bounds::NONE, 0_usize); BINS];
-    for item in items {
-        let (bounds, count) = &mut bins[bin(item)];
-        bounds.join(&item.bounds);
-        *count += 1;
-    }
-    let mut from_right = [0.0_f32; BINS];
-    let (mut bounds, mut count) = (Bounds::NONE, 0);
-    for cut in (1..BINS).rev() {
-        bounds.join(&bins[cut].0);
-        count += bins[cut].1;
-        from_right[cut] = if count == 0 { 0.0 } else { bounds.half_area() * count as f32 };
-    }
-    let mut best = (f32::INFINITY, BINS / 2);
-    (bounds, count) = (Bounds::NONE, 0);
-    for cut in 1..BINS {
-        bounds.join(&bins[cut - 1].0);
-        count += bins[cut - 1].1;
-        let cost = from_right[cut] + if count == 0 { 0.0 } else { bounds.half_area() * count as f32 };
-        if cost < best.0 {
-            best = (cost, cut);
-        }
-    }
-    best.1
-}
-
-/// Moves the items that satisfy the test to the front, and returns how many they are.
-fn partition_by(items: &mut [Item], test: impl Fn(&Item) -> bool) -> usize {
-    let mut front = 0;
-    for at in 0..items.len() {
-        if test(&items[at]) {
-            items.swap(front, at);
-            front += 1;
-        }
-    }
-    front
+    (Child::node(at), bounds)
 }

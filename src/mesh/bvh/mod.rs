@@ -4,19 +4,18 @@
 //! index wins, and a box is passed over only when it is certain to hold nothing nearer.
 
 mod build;
+mod node;
+mod split;
 mod triangle;
 
-use build::{Leaf, Node};
+use build::{Leaf, Tree};
+use node::{Child, Node, Reach, WIDE};
 pub use triangle::{Feature, closest_on_triangle};
 
 use crate::{mesh::Mesh, space::DVec3};
 
-/// Boxes are passed over only beyond this factor of the best squared distance: rounding in the distance to a box must
-/// not hide a triangle that is exactly as near.
+/// A ray passes boxes over only beyond this factor of the best hit: rounding must not hide a triangle as near.
 const SLACK: f64 = 1.0 + 1e-12;
-
-/// Most boxes that wait while the tree is walked: one a level, and the builder keeps the depth below 64.
-const STACK: usize = 64;
 
 /// The nearest point on a mesh.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,6 +40,7 @@ pub struct RayHit {
 /// The tree. It owns a copy of the corners in its own order, so the mesh may go.
 #[derive(Clone, Debug)]
 pub struct Bvh {
+    root: Child,
     nodes: Vec<Node>,
     leaves: Vec<Leaf>,
     /// Position of each mesh triangle in `leaves`, `u32::MAX` for those left out.
@@ -56,6 +56,7 @@ struct Best {
 }
 
 impl Best {
+    #[inline]
     fn offer(&mut self, leaf: &Leaf, p: DVec3) {
         let (point, _) = closest_on_triangle(p, &leaf.corners);
         let squared = point.distance_squared(p);
@@ -77,12 +78,12 @@ impl Bvh {
     /// Returns the tree of a mesh. Triangles with a missing or non-finite corner are left out.
     #[must_use]
     pub fn new(mesh: &Mesh) -> Self {
-        let (nodes, leaves) = build::build(mesh);
+        let Tree { root, nodes, leaves } = build::build(mesh);
         let mut place = vec![u32::MAX; mesh.triangles.len()];
         for (at, leaf) in leaves.iter().enumerate() {
             place[leaf.triangle as usize] = at as u32;
         }
-        Self { nodes, leaves, place }
+        Self { root, nodes, leaves, place }
     }
 
     /// Returns whether the tree holds no triangle.
@@ -124,44 +125,35 @@ impl Bvh {
         self.leaves.get(*self.place.get(triangle)? as usize)
     }
 
-    /// Walks the tree, nearer box first.
+    /// Walks the tree, nearest box first.
     fn search(&self, p: DVec3, mut best: Best) -> Option<Hit> {
         if !p.is_finite() || self.leaves.is_empty() {
             return None;
         }
-        let mut waiting = [(0.0_f64, 0_u32, 0_u32); STACK];
-        let mut depth = 0;
-        let (mut at, mut count) = self.root();
+        let (reach, single) = (Reach::at(p), p.to_array().map(|x| x as f32));
+        let mut limit = reach.squared(best.squared);
+        let mut waiting = Waiting::default();
+        let mut next = self.root;
         loop {
-            if count > 0 {
-                for leaf in &self.leaves[at as usize..(at + count) as usize] {
-                    best.offer(leaf, p);
-                }
+            if let Some(triangles) = next.triangles() {
+                self.leaves[triangles].iter().for_each(|leaf| best.offer(leaf, p));
+                limit = reach.squared(best.squared);
             } else {
-                let node = &self.nodes[at as usize];
-                let [left, right] = [node.squared_distance(0, p), node.squared_distance(1, p)];
-                let (near, far) = if right < left { (1, 0) } else { (0, 1) };
-                let limit = best.squared * SLACK;
-                if left.max(right) <= limit && depth < STACK {
-                    waiting[depth] = (left.max(right), node.child[far], node.count[far]);
-                    depth += 1;
-                }
-                if left.min(right) <= limit {
-                    (at, count) = (node.child[near], node.count[near]);
-                    continue;
+                let node = &self.nodes[next.at()];
+                let squared = node.squared_distances(single);
+                let start = waiting.len;
+                for lane in 0..WIDE {
+                    if squared[lane] <= limit && node.child[lane] != Child::NONE {
+                        waiting.push(squared[lane], node.child[lane], start);
+                    }
                 }
             }
-            loop {
-                if depth == 0 {
-                    return best.hit();
+            next = loop {
+                let Some((squared, child)) = waiting.pop() else { return best.hit() };
+                if squared <= limit {
+                    break child;
                 }
-                depth -= 1;
-                let (squared, next, held) = waiting[depth];
-                if squared <= best.squared * SLACK {
-                    (at, count) = (next, held);
-                    break;
-                }
-            }
+            };
         }
     }
 
@@ -173,19 +165,14 @@ impl Bvh {
         }
         let inverse = direction.recip();
         let mut best: Option<RayHit> = None;
-        let mut waiting = [(0_u32, 0_u32, 0.0_f64); STACK + 1];
-        let (at, count) = self.root();
-        waiting[0] = (at, count, 0.0);
-        let mut depth = 1;
-        while depth > 0 {
-            depth -= 1;
-            let (at, count, enters) = waiting[depth];
+        let mut waiting = vec![(self.root, 0.0_f64)];
+        while let Some((next, enters)) = waiting.pop() {
             let limit = best.map_or(f64::INFINITY, |hit| hit.t * SLACK);
             if enters > limit {
                 continue;
             }
-            if count > 0 {
-                for leaf in &self.leaves[at as usize..(at + count) as usize] {
+            if let Some(triangles) = next.triangles() {
+                for leaf in &self.leaves[triangles] {
                     let Some(t) = triangle::ray_hit(origin, direction, &leaf.corners) else { continue };
                     let found = RayHit { t, triangle: leaf.triangle as usize };
                     if best.is_none_or(|hit| (found.t, found.triangle) < (hit.t, hit.triangle)) {
@@ -194,22 +181,64 @@ impl Bvh {
                 }
                 continue;
             }
-            let node = &self.nodes[at as usize];
-            let enter = [node.ray_enters(0, origin, inverse, limit), node.ray_enters(1, origin, inverse, limit)];
-            let order = if enter[1] < enter[0] { [0, 1] } else { [1, 0] };
-            for side in order {
-                if enter[side].is_finite() && depth < waiting.len() {
-                    waiting[depth] = (node.child[side], node.count[side], enter[side]);
-                    depth += 1;
+            let (node, start) = (&self.nodes[next.at()], waiting.len());
+            for lane in (0..WIDE).filter(|&lane| node.child[lane] != Child::NONE) {
+                let enters = node.ray_enters(lane, origin, inverse, limit);
+                if enters.is_finite() {
+                    waiting.push((node.child[lane], enters));
                 }
             }
+            waiting[start..].sort_by(|a, b| b.1.total_cmp(&a.1));
         }
         best
     }
+}
 
-    /// Returns where a walk starts: the first node, or all leaves of a tree too small to have one.
-    fn root(&self) -> (u32, u32) {
-        if self.nodes.is_empty() { (0, self.leaves.len() as u32) } else { (0, 0) }
+/// Boxes that wait while the tree is walked, the nearest of a node on top.
+struct Waiting {
+    /// Squared distance in the upper half (not negative, so its bits are ordered as it is), child in the lower.
+    near: [u64; Self::NEAR],
+    len: usize,
+    /// Room for trees deeper than any sensible mesh makes.
+    beyond: Vec<u64>,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self { near: [0; Self::NEAR], len: 0, beyond: Vec::new() }
+    }
+}
+
+impl Waiting {
+    const NEAR: usize = 64;
+
+    /// Adds a box below the nearer ones that were added since there were `start`.
+    #[inline]
+    fn push(&mut self, squared: f32, child: Child, start: usize) {
+        let entry = u64::from(squared.to_bits()) << 32 | u64::from(child.bits());
+        if self.len >= Self::NEAR {
+            return self.beyond.push(entry);
+        }
+        let mut at = self.len;
+        while at > start && self.near[at - 1] < entry {
+            self.near[at] = self.near[at - 1];
+            at -= 1;
+        }
+        self.near[at] = entry;
+        self.len += 1;
+    }
+
+    #[inline]
+    fn pop(&mut self) -> Option<(f32, Child)> {
+        let entry = match self.beyond.pop() {
+            Some(entry) => entry,
+            None if self.len == 0 => return None,
+            None => {
+                self.len -= 1;
+                self.near[self.len]
+            }
+        };
+        Some((f32::from_bits((entry >> 32) as u32), Child::from_bits(entry as u32)))
     }
 }
 

@@ -65,15 +65,16 @@ fn a_tree_built_by_many_threads_answers_alike() {
     let mesh = soup(30_000);
     let build =
         |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| Bvh::new(&mesh));
-    let (one, four) = (build(1), build(4));
-    assert_eq!(one.nodes.len(), four.nodes.len());
+    let (one, two, seven) = (build(1), build(2), build(7));
+    assert_eq!((&one.nodes, &one.leaves), (&two.nodes, &two.leaves));
+    assert_eq!((&one.nodes, &one.leaves), (&seven.nodes, &seven.leaves));
     let mut stream = Seed([4; 32]).stream("points", 1);
     for _ in 0..200 {
         let p = point(&mut stream, 12.0);
-        assert_eq!(one.closest(p), four.closest(p));
+        assert_eq!(one.closest(p), seven.closest(p));
     }
     let p = DVec3::new(1.0, 2.0, 3.0);
-    assert_eq!(four.closest(p), Some(closest_of_all(&mesh, p)));
+    assert_eq!(seven.closest(p), Some(closest_of_all(&mesh, p)));
 }
 
 #[test]

@@ -1,0 +1,180 @@
+//! A node of the tree: the boxes of its children side by side in single precision, ready for vector instructions.
+
+use crate::space::DVec3;
+
+/// Children of a node.
+pub(super) const WIDE: usize = 4;
+/// Most triangles in one leaf.
+pub(super) const LEAF: usize = 4;
+/// Most triangles in a tree: what a [`Child`] can name.
+pub(super) const MOST_TRIANGLES: usize = 1 << FIRST_BITS;
+
+const FIRST_BITS: u32 = 28;
+const IS_LEAF: u32 = 1 << 31;
+
+/// What a node points at: nothing, another node, or some triangles in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Child(u32);
+
+impl Child {
+    pub(super) const NONE: Self = Self(u32::MAX);
+
+    /// Names the node at a position.
+    pub(super) const fn node(at: usize) -> Self {
+        Self(at as u32)
+    }
+
+    /// Names 1 to [`LEAF`] triangles from `first` on.
+    pub(super) const fn leaf(first: usize, count: usize) -> Self {
+        Self(IS_LEAF | (count as u32 - 1) << FIRST_BITS | first as u32)
+    }
+
+    pub(super) const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    pub(super) const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// Returns the range of triangles when this is a leaf.
+    #[inline]
+    pub(super) const fn triangles(self) -> Option<std::ops::Range<usize>> {
+        if self.0 & IS_LEAF == 0 {
+            return None;
+        }
+        let first = (self.0 & (MOST_TRIANGLES as u32 - 1)) as usize;
+        Some(first..first + ((self.0 & !IS_LEAF) >> FIRST_BITS) as usize + 1)
+    }
+
+    /// Returns the position of the node; meaningless for a leaf.
+    #[inline]
+    pub(super) const fn at(self) -> usize {
+        self.0 as usize
+    }
+
+    /// Returns the name after `offset` nodes were put before the one it names.
+    pub(super) const fn moved(self, offset: usize) -> Self {
+        if self.0 & IS_LEAF == 0 { Self(self.0 + offset as u32) } else { self }
+    }
+}
+
+/// The boxes of up to [`WIDE`] children, axis by axis.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(C, align(64))]
+pub(super) struct Node {
+    low: [[f32; WIDE]; 3],
+    high: [[f32; WIDE]; 3],
+    pub(super) child: [Child; WIDE],
+}
+
+impl Node {
+    pub(super) const EMPTY: Self =
+        Self { low: [[f32::INFINITY; WIDE]; 3], high: [[f32::NEG_INFINITY; WIDE]; 3], child: [Child::NONE; WIDE] };
+
+    pub(super) fn set(&mut self, lane: usize, child: Child, bounds: &Bounds) {
+        for axis in 0..3 {
+            self.low[axis][lane] = bounds.low[axis];
+            self.high[axis][lane] = bounds.high[axis];
+        }
+        self.child[lane] = child;
+    }
+
+    /// Returns the node after `offset` nodes were put before those it names.
+    pub(super) fn moved(mut self, offset: usize) -> Self {
+        for child in self.child.iter_mut().filter(|child| **child != Child::NONE) {
+            *child = child.moved(offset);
+        }
+        self
+    }
+
+    /// Returns the squared distances from a point to the boxes, 0 inside, in single precision (see [`Reach`]).
+    #[inline]
+    pub(super) fn squared_distances(&self, p: [f32; 3]) -> [f32; WIDE] {
+        // `if` instead of `max`: one instruction, and what is no number counts as 0, which is safe.
+        let larger = |a: f32, b: f32| if a > b { a } else { b };
+        let mut squared = [0.0_f32; WIDE];
+        for axis in 0..3 {
+            for (lane, squared) in squared.iter_mut().enumerate() {
+                let below = self.low[axis][lane] - p[axis];
+                let above = p[axis] - self.high[axis][lane];
+                let outside = larger(larger(below, above), 0.0);
+                *squared += outside * outside;
+            }
+        }
+        squared
+    }
+
+    /// Returns where a ray enters the box of one child, infinity when it misses or enters beyond `limit`.
+    pub(super) fn ray_enters(&self, lane: usize, origin: DVec3, inverse: DVec3, limit: f64) -> f64 {
+        // Widened by a few units in the last place so that a hit on the box's own face is not lost.
+        const WIDER: f64 = 1.0 + 1e-12;
+        let (mut enter, mut leave) = (0.0_f64, limit);
+        for axis in 0..3 {
+            let one = (f64::from(self.low[axis][lane]) - origin[axis]) * inverse[axis];
+            let two = (f64::from(self.high[axis][lane]) - origin[axis]) * inverse[axis];
+            // `min` and `max` drop the NaN of 0 * infinity: a ray in the plane of a face is not cut off by it.
+            enter = enter.max(one.min(two));
+            leave = leave.min(one.max(two) * WIDER);
+        }
+        if enter <= leave { enter } else { f64::INFINITY }
+    }
+}
+
+/// How far a search in single precision must look so that it is certain to miss nothing.
+///
+/// Rounding a coordinate to `f32` moves it by at most 2^-24 of its size, and each difference and square is off by 2^-24 of
+/// itself. A box at squared distance s² is therefore found at most ((s + √3 2^-24 |p|) (1 + 2^-22))²; what is found
+/// farther than that for the best distance so far cannot hold anything as near.
+#[derive(Clone, Copy)]
+pub(super) struct Reach {
+    rounding_mm: f64,
+}
+
+impl Reach {
+    pub(super) fn at(p: DVec3) -> Self {
+        Self { rounding_mm: p.abs().max_element() * (1.0 / 4_194_304.0) }
+    }
+
+    #[inline]
+    pub(super) fn squared(self, best_squared: f64) -> f32 {
+        let reach = best_squared.sqrt() + self.rounding_mm;
+        (reach * reach * (1.0 + 4e-6)) as f32
+    }
+}
+
+/// A box in single precision, rounded outwards.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub(super) low: [f32; 3],
+    pub(super) high: [f32; 3],
+}
+
+impl Bounds {
+    pub(super) const NONE: Self = Self { low: [f32::INFINITY; 3], high: [f32::NEG_INFINITY; 3] };
+
+    pub(super) fn of(corners: &[DVec3; 3]) -> Self {
+        let low = corners[0].min(corners[1]).min(corners[2]).to_array();
+        let high = corners[0].max(corners[1]).max(corners[2]).to_array();
+        Self { low: low.map(below), high: high.map(|v| -below(-v)) }
+    }
+
+    #[inline]
+    pub(super) fn join(&mut self, other: &Self) {
+        for axis in 0..3 {
+            self.low[axis] = if other.low[axis] < self.low[axis] { other.low[axis] } else { self.low[axis] };
+            self.high[axis] = if other.high[axis] > self.high[axis] { other.high[axis] } else { self.high[axis] };
+        }
+    }
+
+    pub(super) fn half_area(&self) -> f32 {
+        let [x, y, z] = [0, 1, 2].map(|axis| (self.high[axis] - self.low[axis]).max(0.0));
+        x * y + y * z + z * x
+    }
+}
+
+/// Returns the largest single that is not above `value`.
+fn below(value: f64) -> f32 {
+    let near = value as f32;
+    if f64::from(near) <= value { near } else { near.next_down() }
+}
