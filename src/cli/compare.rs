@@ -39,6 +39,9 @@ pub(super) struct Args {
     /// How near is near the defect, mm
     #[arg(long, value_name = "MM", default_value_t = 10.0)]
     near_mm: f64,
+    /// Write the predicted mesh with its signed distance to the gold mesh, and a colour, at each vertex
+    #[arg(long, value_name = "PLY")]
+    deviation: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
@@ -52,7 +55,15 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
             "give two labels (`--pred-label`, `--gold-label`), two meshes (`--pred-mesh`, `--gold-mesh`), or both",
         ));
     }
-    let mut overrides = vec![format!("near_mm=[{:?}]", args.near_mm)];
+    if let Some(path) = &args.deviation {
+        if halves[1] != (true, true) {
+            return Err(Fault::usage("`--deviation` needs both meshes (`--pred-mesh`, `--gold-mesh`)"));
+        }
+        if !path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("ply")) {
+            return Err(Fault::usage("`--deviation` writes a .ply file").at(path.display()));
+        }
+    }
+    let mut overrides = vec![format!("near_mm=[{:?}]", args.near_mm), format!("deviation={}", args.deviation.is_some())];
     let mut comparison = Alone::new()
         .maybe("pred_label", "label", pred_label)?
         .maybe("pred_mesh", "mesh", pred_mesh)?
@@ -64,9 +75,12 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
         Some(text) => comparison = comparison.artifact("defect", defect(text)?),
     }
     let params = set::params::<Compare>(&overrides)?;
-    let temporary = std::env::temp_dir().join("row");
-    let outputs = comparison.run::<Compare>(&params, &temporary, context)?;
+    let beside = args.deviation.clone().unwrap_or_else(|| std::env::temp_dir().join("row"));
+    let outputs = comparison.run::<Compare>(&params, &beside, context)?;
     let row: Value = load::json(outputs.path("row")?)?;
+    if let Some(wanted) = &args.deviation {
+        outputs.as_is("deviation", wanted)?;
+    }
     if context.global.json { out::json(&row) } else { out::line(info::lines(&row)) }
 }
 

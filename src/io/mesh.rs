@@ -170,6 +170,18 @@ pub fn write_deviation(path: &Path, mesh: &Mesh, deviation_mm: &[f32]) -> Result
     ply::write(path, mesh, Some(deviation_mm))
 }
 
+/// Writes a .ply with a signed distance (`quality`) and its colour at each vertex. `meaning` is one line of the header: unit,
+/// sign, and the range of the colours.
+///
+/// # Errors
+/// Usage when the name does not end in .ply or there is not one pair a vertex; unfit when writing fails.
+pub fn write_coloured(path: &Path, mesh: &Mesh, coloured: &[(f32, [u8; 3])], meaning: &str) -> Result<()> {
+    if !name_ends(path, ".ply") || coloured.len() != mesh.vertices.len() {
+        return Err(Fault::usage("coloured vertices are written to a .ply file, one colour a vertex").at(path.display()));
+    }
+    ply::write_coloured(path, mesh, coloured, meaning)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

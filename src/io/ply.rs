@@ -288,6 +288,28 @@ pub(super) fn write(path: &Path, mesh: &Mesh, deviation_mm: Option<&[f32]>) -> R
     file::write(path, &[head.as_bytes(), &body])
 }
 
+/// Writes a mesh with a signed distance and its colour at each vertex; the header says what they mean.
+pub(super) fn write_coloured(path: &Path, mesh: &Mesh, coloured: &[(f32, [u8; 3])], meaning: &str) -> Result<()> {
+    let head = format!(
+        "ply\nformat binary_little_endian 1.0\ncomment SPACE=LPS\ncomment {meaning}\nelement vertex {}\n\
+         property double x\nproperty double y\nproperty double z\nproperty float quality\nproperty uchar red\n\
+         property uchar green\nproperty uchar blue\nelement face {}\nproperty list uchar uint vertex_indices\nend_header\n",
+        mesh.vertices.len(),
+        mesh.triangles.len()
+    );
+    let mut body = Vec::with_capacity(31 * mesh.vertices.len() + 13 * mesh.triangles.len());
+    for (p, (deviation_mm, colour)) in mesh.vertices.iter().zip(coloured) {
+        p.to_array().iter().for_each(|v| body.extend_from_slice(&(v + 0.0).to_le_bytes()));
+        body.extend_from_slice(&deviation_mm.to_le_bytes());
+        body.extend_from_slice(colour);
+    }
+    for triangle in &mesh.triangles {
+        body.push(3);
+        triangle.iter().for_each(|v| body.extend_from_slice(&v.to_le_bytes()));
+    }
+    file::write(path, &[head.as_bytes(), &body])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,10 +3,14 @@
 //! The region is every point of a measured surface whose distance to the solid is at most some length, inside counting as
 //! 0: a wrongly filled hole is then measured in its middle too.
 
-use super::{margin::Margin, side::Sides};
+use super::{
+    margin::Margin,
+    quadrature::Piece,
+    side::{self, Sides},
+};
 use crate::{
     fault::{Fault, Result},
-    mesh::{Mesh, bvh::Bvh},
+    mesh::{Mesh, bvh::Bvh, check},
     space::{DVec3, Grid, Rigid},
 };
 
@@ -28,10 +32,12 @@ impl Solid {
     /// Returns the solid, after checking that there is something to measure a distance to.
     ///
     /// # Errors
-    /// Unfit when the mesh has no triangle, or the ball no finite centre and positive radius.
+    /// Unfit when the mesh has no triangle, is open, or is wound both ways, or the ball has no finite centre and positive
+    /// radius: what is inside would then be a guess.
     pub fn checked(self) -> Result<Self> {
         match &self {
             Self::Mesh(mesh) if mesh.triangles.is_empty() => Err(Fault::unfit("the defect's mesh has no triangle")),
+            Self::Mesh(mesh) => closed(mesh).map(|()| self),
             Self::Ball { centre_mm, radius_mm }
                 if !(centre_mm.is_finite() && *radius_mm > 0.0 && radius_mm.is_finite()) =>
             {
@@ -51,6 +57,24 @@ impl Solid {
             }
         }
     }
+}
+
+fn closed(mesh: &Mesh) -> Result<()> {
+    // Corners at the same place count as one vertex, as they do where sides are told apart.
+    let same = side::first_at_same_place(&mesh.vertices);
+    let weld = |v: &u32| same.get(*v as usize).copied().unwrap_or(*v);
+    let triangles = mesh.triangles.iter().map(|triangle| triangle.each_ref().map(weld)).collect();
+    let report = check::check(&Mesh { vertices: mesh.vertices.clone(), triangles });
+    let remedy = "close it in the program that made it, or give the defect as a ball `x,y,z,radius`";
+    if report.non_finite + report.dangling > 0 || !report.closed {
+        let rim = report.open_edges + report.crowded_edges;
+        return Err(Fault::unfit(format!("the defect's mesh is not a closed solid: {rim} edges have no partner"))
+            .hint(remedy));
+    }
+    if !report.oriented {
+        return Err(Fault::unfit("the defect's mesh is wound both ways: its inside cannot be told").hint(remedy));
+    }
+    Ok(())
 }
 
 /// Distances to a solid, 0 inside.
@@ -126,21 +150,69 @@ impl<'a> Regions<'a> {
         if self.margin.as_ref().is_some_and(|margin| !margin.keeps(p)) {
             return Self::WITH_CAPS;
         }
-        let mut bits = Self::WITH_CAPS | Self::WHOLE;
-        let farthest_mm = self.near_mm.iter().copied().fold(0.0, f64::max);
-        if let Some(distance_mm) = self.near.as_ref().and_then(|near| near.distance_mm(p, farthest_mm)) {
-            for (which, &near_mm) in self.near_mm.iter().enumerate() {
-                bits |= if distance_mm <= near_mm { Self::near_bit(which) } else { 0 };
-            }
-        }
-        bits
+        let distance_mm = self.near.as_ref().and_then(|near| near.distance_mm(p, self.farthest_mm()));
+        Self::WITH_CAPS | Self::WHOLE | self.nearer_than(distance_mm, 0.0)
     }
+
+    /// Returns which regions hold a piece: at one of its points, wholly, and perhaps in part.
+    ///
+    /// The part inside the margin is convex, so it holds what it holds the corners of. The distance to the defect changes
+    /// by at most the way one goes, so that of the middle settles most pieces.
+    pub(super) fn of_piece(&self, piece: &Piece, point: DVec3) -> Held {
+        let margin = match &self.margin {
+            None => [true; 2],
+            Some(margin) => [margin.keeps(point), piece.corners.iter().all(|&p| margin.keeps(p))],
+        };
+        let inside = |kept: bool| if kept { Bits::MAX } else { Self::WITH_CAPS };
+        let all = Self::WITH_CAPS | Self::WHOLE;
+        let Some(near) = &self.near else {
+            return Held { at: all & inside(margin[0]), wholly: all & inside(margin[1]), maybe: all };
+        };
+        let middle = piece.centroid();
+        let radius_mm = piece.corners.iter().map(|p| p.distance(middle)).fold(0.0, f64::max);
+        let distance_mm = near.distance_mm(middle, self.farthest_mm() + radius_mm);
+        let wholly = all | self.nearer_than(distance_mm, radius_mm);
+        let maybe = all | self.nearer_than(distance_mm, -radius_mm);
+        let at = if wholly == maybe {
+            wholly
+        } else {
+            all | self.nearer_than(near.distance_mm(point, self.farthest_mm()), 0.0)
+        };
+        Held { at: at & inside(margin[0]), wholly: wholly & inside(margin[1]), maybe }
+    }
+
+    /// Returns the bits of the lengths that reach a point at this distance with `spare_mm` left.
+    fn nearer_than(&self, distance_mm: Option<f64>, spare_mm: f64) -> Bits {
+        let Some(distance_mm) = distance_mm else { return 0 };
+        let reaches = |(which, &near_mm)| if distance_mm + spare_mm <= near_mm { Self::near_bit(which) } else { 0 };
+        self.near_mm.iter().enumerate().map(reaches).fold(0, |bits, bit| bits | bit)
+    }
+
+    fn farthest_mm(&self) -> f64 {
+        self.near_mm.iter().copied().fold(0.0, f64::max)
+    }
+
+    /// Returns whether surfaces near the scan's faces are told apart.
+    pub(super) const fn has_margin(&self) -> bool {
+        self.margin.is_some()
+    }
+}
+
+/// The regions that hold a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    /// Those that hold the asked point.
+    pub(super) at: Bits,
+    /// Those that are certain to hold all of it.
+    pub(super) wholly: Bits,
+    /// Those that may hold some of it.
+    pub(super) maybe: Bits,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::quadrature::shapes::cuboid;
+    use crate::metrics::quadrature::shapes::{self, cuboid};
 
     #[test]
     fn inside_counts_as_near_and_the_margin_comes_first() {
@@ -165,5 +237,13 @@ mod tests {
         assert!(Solid::Mesh(Mesh::default()).checked().is_err());
         assert!(Solid::Ball { centre_mm: DVec3::ZERO, radius_mm: 0.0 }.checked().is_err());
         assert!(Solid::Ball { centre_mm: DVec3::ZERO, radius_mm: 45.0 }.checked().is_ok());
+        let mut solid = cuboid(DVec3::ZERO, DVec3::ONE);
+        assert!(Solid::Mesh(solid.clone()).checked().is_ok());
+        assert!(Solid::Mesh(shapes::finer(&solid, 1)).checked().is_ok(), "corners that are not shared");
+        solid.triangles[3].swap(0, 1);
+        assert!(Solid::Mesh(solid.clone()).checked().unwrap_err().what.contains("both ways"));
+        solid.triangles.pop();
+        let fault = Solid::Mesh(solid).checked().unwrap_err();
+        assert!(fault.what.contains("3 edges") && fault.hint.is_some(), "{}", fault.what);
     }
 }

@@ -1,44 +1,69 @@
 //! The distance from every piece of one surface to another surface.
 //!
-//! Surfaces of few triangles (models from a drawing program, test shapes) are cut further where the distance is not
-//! linear, until the integral of the distance is settled to about a millionth of a millimetre a unit of area; surfaces
-//! of many triangles are already finer than the shapes they describe.
+//! Between the corners of a piece, where the distance is measured, it is taken as linear; one more measurement at a random
+//! place of the piece corrects that. The mean over the piece of (linear) + (distance - linear at a random place) is the
+//! true one whatever the distance does, and no randomness is left where the distance is linear. Many small pieces average
+//! the corrections out, and how far they may still be off is known (see [`super::certainty`]).
+//!
+//! Surfaces of few triangles (models from a drawing program, test shapes) are cut further where the corrections are large,
+//! each round with new random places, so that no choice depends on what it is judged by.
 
 use rayon::prelude::*;
 
 use super::{
-    quadrature::{self, Piece},
+    certainty::Spread,
+    defect::{Bits, Regions},
+    quadrature::{self, BEND, MOST_HALVINGS, Piece},
     side::Sides,
 };
 use crate::{
-    mesh::{
-        Mesh,
-        bvh::{Bvh, Hit},
-    },
+    mesh::{Mesh, bvh::Bvh},
     space::DVec3,
 };
 
-/// Triangles that one task measures in a row, each starting from the hit before it.
+/// Triangles or pieces that one task measures in a row, each starting from the hit before it.
 const CHUNK: usize = 1024;
-/// Surfaces up to this many triangles are cut where the distance bends.
-const FEW_TRIANGLES: usize = 4096;
-/// Most samples that this may lead to.
-const MOST_SAMPLES: usize = 1 << 19;
-/// Error of the integral that is aimed at, mm times area, and the number of pieces that it is shared out to.
-const AIM_MM: f64 = 1e-6;
-const SHARED_BY: f64 = 16_384.0;
+/// The error of a mean that is promised, mm: surfaces are cut until the bound is below.
+const PROMISED_MM: f64 = 1e-3;
+/// The scatter of a mean that is aimed at where it costs little, mm.
+const AIM_MM: f64 = 1e-7;
+/// Most pieces that the aim, and that the promise, may lead to.
+const CHEAP_PIECES: usize = 1 << 18;
+const MOST_PIECES: usize = 1 << 22;
+/// Most rounds of cutting.
+const ROUNDS: u64 = 16;
 
 /// One piece of the measured surface.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sample {
-    /// Centroid of the piece, LPS mm.
-    pub(super) point: DVec3,
     /// Area of the piece, mm².
     pub(super) area_mm2: f64,
-    /// Distance of the centroid to the other surface; negative inside it when sides are asked for.
+    /// Distance at the random place; negative inside the other surface when sides are asked for.
     pub(super) distance_mm: f64,
+    /// Unbiased estimate of the mean distance of the piece, without sign.
+    pub(super) mean_mm: f64,
+    /// Unbiased estimate of the mean signed distance of the piece.
+    pub(super) signed_mm: f64,
+    /// Distance at the random place less that of the linear function between the corners.
+    pub(super) residual_mm: f32,
+    /// Largest size that the residual could have had.
+    pub(super) bend_mm: f32,
+    /// Limits of the distance anywhere on the piece.
+    pub(super) at_least_mm: f32,
+    pub(super) at_most_mm: f32,
     /// Triangle of the measured mesh.
     pub(super) triangle: u32,
+    /// Regions that hold the random place; the whole piece; perhaps some of it.
+    pub(super) at: Bits,
+    pub(super) wholly: Bits,
+    pub(super) maybe: Bits,
+}
+
+/// A measured point: signed distance and the triangle that is nearest.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Reading {
+    pub(super) distance_mm: f64,
+    pub(super) nearest: u32,
 }
 
 /// The surface that distances are measured to.
@@ -48,93 +73,213 @@ pub(super) struct Target<'a> {
 }
 
 impl Target<'_> {
-    fn sample(&self, piece: &Piece, near: &mut Option<usize>) -> Option<Sample> {
-        let point = piece.centroid();
-        let hit = self.bvh.closest_from(point, *near)?;
-        *near = Some(hit.triangle);
-        let distance_mm = hit.distance_mm * self.sign(point, &hit);
-        Some(Sample { point, area_mm2: piece.area_mm2(), distance_mm, triangle: piece.triangle })
-    }
-
-    fn sign(&self, point: DVec3, hit: &Hit) -> f64 {
-        match self.sides {
-            Some(sides) if !sides.is_outside(point, hit) => -1.0,
+    /// Returns the distance of a point, faster when `near` is the triangle nearest to a point close by.
+    pub(super) fn read(&self, point: DVec3, near: Option<u32>) -> Option<Reading> {
+        let hit = self.bvh.closest_from(point, near.map(|triangle| triangle as usize))?;
+        let sign = match self.sides {
+            Some(sides) if !sides.is_outside(point, &hit) => -1.0,
             _ => 1.0,
-        }
+        };
+        Some(Reading { distance_mm: hit.distance_mm * sign, nearest: hit.triangle as u32 })
     }
 }
 
-/// Returns the samples of a surface, in an order that depends on the meshes alone; none when either has no area.
-pub(super) fn measure(mesh: &Mesh, target: &Target<'_>) -> Vec<Sample> {
-    let longest_mm = quadrature::longest_mm(mesh);
-    if mesh.triangles.len() <= FEW_TRIANGLES {
-        return refine(&quadrature::pieces(mesh, 0..mesh.triangles.len(), longest_mm), target);
+/// A piece whose corners have been measured.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    pub(super) piece: Piece,
+    pub(super) readings: [Reading; 3],
+    pub(super) triangle: u32,
+}
+
+impl Part {
+    /// Calls `give` with parts whose area times longest edge is at most `largest_mm3`, by halving the longest edge: slivers
+    /// stay few.
+    fn halve(&self, target: &Target<'_>, largest_mm3: f64, left: u32, give: &mut impl FnMut(Self)) {
+        let (i, length_mm) = self.piece.longest();
+        if left == 0 || self.piece.area_mm2() * length_mm <= largest_mm3 {
+            return give(*self);
+        }
+        let order = [i, (i + 1) % 3, (i + 2) % 3];
+        let ([from, to, apex], [at_from, at_to, at_apex]) =
+            (order.map(|k| self.piece.corners[k]), order.map(|k| self.readings[k]));
+        let middle = 0.5 * (from + to);
+        let Some(at_middle) = target.read(middle, Some(at_from.nearest)) else { return };
+        let halves = [([from, middle, apex], [at_from, at_middle, at_apex]), ([middle, to, apex], [
+            at_middle, at_to, at_apex,
+        ])];
+        for (corners, readings) in halves {
+            Self { piece: Piece { corners }, readings, ..*self }.halve(target, largest_mm3, left - 1, give);
+        }
     }
-    let chunks: Vec<Vec<Sample>> = (0..mesh.triangles.len().div_ceil(CHUNK))
-        .into_par_iter()
-        .map(|chunk| {
-            let range = chunk * CHUNK..mesh.triangles.len().min((chunk + 1) * CHUNK);
-            let mut near = None;
-            quadrature::pieces(mesh, range, longest_mm).iter().filter_map(|p| target.sample(p, &mut near)).collect()
+
+    /// Returns the four parts by the middles of the edges.
+    pub(super) fn quarters(&self, target: &Target<'_>) -> Option<[Self; 4]> {
+        let ([a, b, c], [ab, bc, ca]) = (self.piece.corners, self.piece.middles());
+        let [ra, rb, rc] = self.readings;
+        let read = |p, near: Reading| target.read(p, Some(near.nearest));
+        let (rab, rbc, rca) = (read(ab, ra)?, read(bc, rb)?, read(ca, rc)?);
+        let part = |corners, readings| Self { piece: Piece { corners }, readings, ..*self };
+        Some([
+            part([a, ab, ca], [ra, rab, rca]),
+            part([ab, b, bc], [rab, rb, rbc]),
+            part([ca, bc, c], [rca, rbc, rc]),
+            part([bc, ca, ab], [rbc, rca, rab]),
+        ])
+    }
+
+    /// Returns the limits of the distance on the part that follow from its corners.
+    pub(super) fn limits_mm(&self) -> (f64, f64) {
+        let bend_mm = BEND * self.piece.longest().1;
+        let [a, b, c] = self.readings.map(|reading| reading.distance_mm.abs());
+        ((a.min(b).min(c) - bend_mm).max(0.0), a.max(b).max(c) + bend_mm)
+    }
+
+    fn sample(&self, target: &Target<'_>, regions: &Regions<'_>, key: u64) -> Option<Sample> {
+        let shares = random_place(key);
+        let weigh = |of: [f64; 3]| shares[0] * of[0] + shares[1] * of[1] + shares[2] * of[2];
+        let [a, b, c] = self.piece.corners;
+        let point = a + (b - a) * shares[1] + (c - a) * shares[2];
+        let nearest = (1..3).fold(0, |best, i| if shares[i] > shares[best] { i } else { best });
+        let distance_mm = target.read(point, Some(self.readings[nearest].nearest))?.distance_mm;
+        let (signed, plain) = (self.readings.map(|r| r.distance_mm), self.readings.map(|r| r.distance_mm.abs()));
+        let residual_mm = distance_mm.abs() - weigh(plain);
+        let held = regions.of_piece(&self.piece, point);
+        let (at_least_mm, at_most_mm) = self.limits_mm();
+        Some(Sample {
+            area_mm2: self.piece.area_mm2(),
+            distance_mm,
+            mean_mm: plain.iter().sum::<f64>() / 3.0 + residual_mm,
+            signed_mm: signed.iter().sum::<f64>() / 3.0 + distance_mm - weigh(signed),
+            residual_mm: residual_mm as f32,
+            bend_mm: (BEND * self.piece.longest().1) as f32,
+            at_least_mm: (at_least_mm as f32).next_down(),
+            at_most_mm: (at_most_mm as f32).next_up(),
+            triangle: self.triangle,
+            at: held.at,
+            wholly: held.wholly,
+            maybe: held.maybe,
         })
-        .collect();
-    chunks.concat()
-}
-
-/// Cuts pieces into quarters, round by round, while their corners disagree with their middle.
-///
-/// Three quarters of the centroid's distance and one quarter of the corners' mean are exact to second order; their
-/// difference to the centroid alone tells how far the distance is from linear, and it sees every straight kink, which
-/// always parts the corners.
-fn refine(pieces: &[Piece], target: &Target<'_>) -> Vec<Sample> {
-    let area_mm2: f64 = pieces.iter().map(Piece::area_mm2).sum();
-    let limit = AIM_MM * area_mm2 / SHARED_BY;
-    let mut open: Vec<Judged> = collect(pieces, |piece, near| Judged::new(piece, target, near));
-    let mut done = Vec::new();
-    while !open.is_empty() {
-        let total = done.len() + 4 * open.len();
-        let (rough, settled): (Vec<_>, Vec<_>) = open.into_iter().partition(|piece| piece.error > limit);
-        done.extend(settled.iter().map(|piece| piece.sample));
-        if total > MOST_SAMPLES {
-            done.extend(rough.iter().map(|piece| piece.sample));
-            break;
-        }
-        let quarters: Vec<Piece> = rough.iter().flat_map(|piece| piece.piece.quarters()).collect();
-        open = collect(&quarters, |piece, near| Judged::new(piece, target, near));
-    }
-    done
-}
-
-/// A piece with its sample, and how wrong the sample may be for the whole piece.
-struct Judged {
-    piece: Piece,
-    sample: Sample,
-    /// mm³: distance times area.
-    error: f64,
-}
-
-impl Judged {
-    fn new(piece: &Piece, target: &Target<'_>, near: &mut Option<usize>) -> Option<Self> {
-        let sample = target.sample(piece, near)?;
-        let mut corners = 0.0;
-        for corner in piece.corners {
-            corners += target.bvh.closest_from(corner, *near)?.distance_mm / 3.0;
-        }
-        let middle = sample.distance_mm.abs();
-        let error = 0.25 * sample.area_mm2 * (corners - middle).abs();
-        let distance_mm = (0.75 * middle + 0.25 * corners).copysign(sample.distance_mm);
-        Some(Self { piece: *piece, sample: Sample { distance_mm, ..sample }, error })
     }
 }
 
-/// Maps all items in parallel, in order; each task carries the last hit along.
-fn collect<T: Sync, U: Send>(items: &[T], map: impl Fn(&T, &mut Option<usize>) -> Option<U> + Sync) -> Vec<U> {
-    let chunks: Vec<Vec<U>> = items
-        .par_chunks(CHUNK)
-        .map(|chunk| {
-            let mut near = None;
-            chunk.iter().filter_map(|item| map(item, &mut near)).collect()
+/// Returns barycentric coordinates, uniform over the triangle, that depend on the key alone.
+fn random_place(key: u64) -> [f64; 3] {
+    // SplitMix64 (Steele, Lea and Flood 2014): 2 x 32 bits of one mixed counter.
+    let mut bits = key.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(0x1234_5678_9ABC_DEF1);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    bits ^= bits >> 31;
+    let unit = |bits: u64| ((bits & 0xFFFF_FFFF) as f64 + 0.5) / 4_294_967_296.0;
+    let (u, v) = (unit(bits), unit(bits >> 32));
+    let (u, v) = if u + v > 1.0 { (1.0 - u, 1.0 - v) } else { (u, v) };
+    [1.0 - u - v, u, v]
+}
+
+/// The measurements of one surface.
+pub(super) struct Measured {
+    /// One a vertex; nothing at vertices that no triangle with area uses.
+    pub(super) vertices: Vec<Option<Reading>>,
+    /// In an order that depends on the meshes alone.
+    pub(super) samples: Vec<Sample>,
+}
+
+/// Measures a surface; no samples when either surface has no area.
+pub(super) fn measure(mesh: &Mesh, target: &Target<'_>, regions: &Regions<'_>) -> Measured {
+    let area_mm2 = quadrature::area_mm2(mesh);
+    let vertices = at_vertices(mesh, target);
+    let largest_mm3 = quadrature::largest_mm3(area_mm2);
+    let chunks = mesh.triangles.len().div_ceil(CHUNK);
+    let parts = |chunk: usize| {
+        let mut parts = Vec::with_capacity(CHUNK);
+        for triangle in chunk * CHUNK..mesh.triangles.len().min((chunk + 1) * CHUNK) {
+            if let Some(part) = whole(mesh, &vertices, triangle) {
+                part.halve(target, largest_mm3, MOST_HALVINGS, &mut |part| parts.push(part));
+            }
+        }
+        parts
+    };
+    let draw = |(chunk, parts): (usize, &[Part]), round: u64| {
+        let key = |at: usize| round << 58 | (chunk as u64) << 26 | at as u64;
+        parts.iter().enumerate().filter_map(|(at, part)| part.sample(target, regions, key(at))).collect::<Vec<_>>()
+    };
+    if mesh.triangles.len() > CHEAP_PIECES {
+        let samples: Vec<Vec<Sample>> =
+            (0..chunks).into_par_iter().map(|chunk| draw((chunk, &parts(chunk)), 0)).collect();
+        let samples = samples.concat();
+        if error_mm(&samples, area_mm2) <= PROMISED_MM || samples.len() > MOST_PIECES / 4 {
+            return Measured { vertices, samples };
+        }
+    }
+    let mut all: Vec<Part> = (0..chunks).into_par_iter().map(parts).collect::<Vec<_>>().concat();
+    for round in 1..ROUNDS {
+        let drawn: Vec<Vec<Sample>> =
+            all.par_chunks(CHUNK).enumerate().map(|(chunk, parts)| draw((chunk, parts), round)).collect();
+        let samples = drawn.concat();
+        let most = if error_mm(&samples, area_mm2) > PROMISED_MM { MOST_PIECES } else { CHEAP_PIECES };
+        // Every sample stands for the part at its place: a reading can only fail for a tree without triangles.
+        let rough = if samples.len() == all.len() { rough(&samples, area_mm2) } else { Vec::new() };
+        let added = 3 * rough.iter().filter(|&&rough| rough).count();
+        if added == 0 || all.len() + added > most || round + 1 == ROUNDS {
+            return Measured { vertices, samples };
+        }
+        all = cut(&all, &rough, target);
+    }
+    Measured { vertices, samples: Vec::new() }
+}
+
+fn cut(parts: &[Part], rough: &[bool], target: &Target<'_>) -> Vec<Part> {
+    let cut = |(parts, rough): (&[Part], &[bool])| {
+        let mut finer = Vec::with_capacity(2 * CHUNK);
+        for (part, &rough) in parts.iter().zip(rough) {
+            match if rough { part.quarters(target) } else { None } {
+                Some(quarters) => finer.extend(quarters),
+                None => finer.push(*part),
+            }
+        }
+        finer
+    };
+    parts.par_chunks(CHUNK).zip(rough.par_chunks(CHUNK)).map(cut).collect::<Vec<_>>().concat()
+}
+
+/// Returns which pieces add more than their part to the scatter that is aimed at.
+fn rough(samples: &[Sample], area_mm2: f64) -> Vec<bool> {
+    let limit = AIM_MM * area_mm2 / (samples.len() as f64).sqrt();
+    samples.iter().map(|s| s.area_mm2 * f64::from(s.residual_mm).abs() > limit).collect()
+}
+
+/// Returns how far the mean over the whole surface may be from the true one, mm.
+fn error_mm(samples: &[Sample], area_mm2: f64) -> f64 {
+    let spread = |samples: &[Sample]| {
+        samples.iter().fold(Spread::default(), |mut spread, s| {
+            spread.add(s.area_mm2 * f64::from(s.residual_mm), s.area_mm2 * f64::from(s.bend_mm));
+            spread
         })
-        .collect();
-    chunks.into_iter().flatten().collect()
+    };
+    let chunks: Vec<Spread> = samples.par_chunks(4096).map(spread).collect();
+    chunks.into_iter().fold(Spread::default(), Spread::join).error() / area_mm2
+}
+
+fn whole(mesh: &Mesh, vertices: &[Option<Reading>], triangle: usize) -> Option<Part> {
+    let piece = quadrature::whole(mesh, triangle)?;
+    let [a, b, c] = mesh.triangles[triangle].map(|v| vertices[v as usize]);
+    Some(Part { piece, readings: [a?, b?, c?], triangle: triangle as u32 })
+}
+
+/// Measures the vertices of triangles with area, in the order of the mesh: neighbours there are mostly neighbours in space.
+fn at_vertices(mesh: &Mesh, target: &Target<'_>) -> Vec<Option<Reading>> {
+    let mut used = vec![false; mesh.vertices.len()];
+    for triangle in (0..mesh.triangles.len()).filter(|&t| quadrature::whole(mesh, t).is_some()) {
+        mesh.triangles[triangle].iter().for_each(|&v| used[v as usize] = true);
+    }
+    let read = |(vertices, used): (&[DVec3], &[bool])| {
+        let mut near = None;
+        let read = |(&p, &used): (&DVec3, &bool)| {
+            let reading = if used { target.read(p, near) } else { None };
+            near = reading.map(|reading| reading.nearest).or(near);
+            reading
+        };
+        vertices.iter().zip(used).map(read).collect::<Vec<_>>()
+    };
+    mesh.vertices.par_chunks(CHUNK).zip(used.par_chunks(CHUNK)).map(read).collect::<Vec<_>>().concat()
 }

@@ -1,55 +1,87 @@
-//! The largest distance of a surface to another: pieces are sampled in their middle, but the farthest points are
-//! corners.
+//! The largest distance of a surface to another, found by narrowing down.
 //!
-//! The distance to a surface changes by at most the way one goes, so a corner can only beat the best so far when some
-//! piece nearby comes near it: few corners are ever measured.
+//! The distance to one triangle is convex, so over a piece it is largest at a corner; the distance to the surface is at
+//! most that. Pieces that could be farther than the best so far are cut in four until none is left.
+
+use rayon::prelude::*;
 
 use super::{
     defect::{Bits, Regions},
-    distances::Sample,
+    distances::{Measured, Part, Target},
+    quadrature,
 };
-use crate::mesh::{Mesh, bvh::Bvh};
+use crate::mesh::{Mesh, bvh::closest_on_triangle};
 
-/// A corner of the measured mesh that may be farther than all samples.
-struct Corner {
-    vertex: u32,
-    at_most_mm: f64,
-    regions: Bits,
+/// How far the answer may be from the largest distance, mm, unless that takes too many pieces.
+const CLOSE_MM: f64 = 1e-4;
+/// Most pieces that are looked at in one round, and rounds.
+const MOST_PIECES: usize = 1 << 15;
+const ROUNDS: usize = 24;
+
+/// The largest distance, and how much larger it may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Farthest {
+    pub(super) distance_mm: f64,
+    pub(super) bound_mm: f64,
 }
 
-/// Returns the largest distance within one region, over samples and corners; nothing when the region is empty.
-pub(super) fn farthest_mm(
+/// Returns the largest distance within one region; nothing when no sample lies there.
+pub(super) fn farthest(
     mesh: &Mesh,
-    samples: &[Sample],
-    bits: &[Bits],
-    to: &Bvh,
+    measured: &Measured,
+    target: &Target<'_>,
     regions: &Regions<'_>,
     region: Bits,
-) -> Option<f64> {
-    let inside = || samples.iter().zip(bits).filter(|&(_, &bits)| bits & region != 0).map(|(sample, _)| sample);
-    let mut best_mm = inside().map(|sample| sample.distance_mm.abs()).reduce(f64::max)?;
-    let mut bounds = vec![f64::INFINITY; mesh.vertices.len()];
-    for sample in inside() {
-        for v in mesh.triangles[sample.triangle as usize] {
-            let at_most_mm = sample.distance_mm.abs() + mesh.vertices[v as usize].distance(sample.point);
-            bounds[v as usize] = bounds[v as usize].min(at_most_mm);
+) -> Option<Farthest> {
+    let inside = measured.samples.iter().filter(|sample| sample.at & region != 0);
+    let mut best_mm = inside.map(|sample| sample.distance_mm.abs()).reduce(f64::max)?;
+    for (p, reading) in mesh.vertices.iter().zip(&measured.vertices) {
+        let Some(reading) = reading.filter(|reading| reading.distance_mm.abs() > best_mm) else { continue };
+        if regions.of(*p) & region != 0 {
+            best_mm = reading.distance_mm.abs();
         }
     }
-    let mut corners: Vec<Corner> = bounds
-        .into_iter()
-        .enumerate()
-        .filter(|&(_, at_most_mm)| at_most_mm.is_finite() && at_most_mm > best_mm)
-        .map(|(vertex, at_most_mm)| Corner { vertex: vertex as u32, at_most_mm, regions: region })
+    let may_be_farther = |at_most_mm: f64, best_mm: f64| at_most_mm > best_mm + CLOSE_MM;
+    let mut triangles: Vec<u32> = measured
+        .samples
+        .iter()
+        .filter(|s| s.maybe & region != 0 && may_be_farther(f64::from(s.at_most_mm), best_mm))
+        .map(|s| s.triangle)
         .collect();
-    corners.sort_by(|a, b| b.at_most_mm.total_cmp(&a.at_most_mm).then(a.vertex.cmp(&b.vertex)));
-    for corner in corners {
-        if corner.at_most_mm <= best_mm {
+    triangles.sort_unstable();
+    triangles.dedup();
+    let part = |&triangle: &u32| {
+        let [a, b, c] = mesh.triangles[triangle as usize].map(|v| measured.vertices[v as usize]);
+        Some(Part { piece: quadrature::whole(mesh, triangle as usize)?, readings: [a?, b?, c?], triangle })
+    };
+    let limited = |part: Part| (part, at_most_mm(&part, target));
+    let mut open: Vec<(Part, f64)> = triangles.par_iter().filter_map(part).map(limited).collect();
+    for _ in 0..ROUNDS {
+        open.retain(|(_, at_most_mm)| may_be_farther(*at_most_mm, best_mm));
+        if open.is_empty() || open.len() > MOST_PIECES {
             break;
         }
-        let p = mesh.vertices[corner.vertex as usize];
-        if regions.of(p) & corner.regions != 0 {
-            best_mm = to.closest(p).map_or(best_mm, |hit| best_mm.max(hit.distance_mm));
+        let quarters: Vec<[Part; 4]> = open.par_iter().filter_map(|(part, _)| part.quarters(target)).collect();
+        let quarters: Vec<Part> = quarters.into_iter().flatten().collect();
+        for part in &quarters {
+            for (p, reading) in part.piece.corners.iter().zip(part.readings) {
+                if reading.distance_mm.abs() > best_mm && regions.of(*p) & region != 0 {
+                    best_mm = reading.distance_mm.abs();
+                }
+            }
         }
+        open = quarters.into_par_iter().map(limited).collect();
     }
-    Some(best_mm)
+    let at_most_mm = open.iter().map(|(_, at_most_mm)| *at_most_mm).fold(best_mm + CLOSE_MM, f64::max);
+    Some(Farthest { distance_mm: best_mm, bound_mm: at_most_mm - best_mm })
+}
+
+/// Returns a distance that no point of the part exceeds.
+fn at_most_mm(part: &Part, target: &Target<'_>) -> f64 {
+    let to_one = |nearest: u32| {
+        let corners = target.bvh.corners(nearest as usize)?;
+        let distance_mm = |p| closest_on_triangle(p, corners).0.distance(p);
+        Some(part.piece.corners.map(distance_mm).into_iter().fold(0.0, f64::max))
+    };
+    part.readings.iter().filter_map(|reading| to_one(reading.nearest)).fold(part.limits_mm().1, f64::min)
 }

@@ -4,14 +4,17 @@
 //! labels ──▶ overlap ─────────────────────────────────────────────┐
 //! meshes ──▶ quadrature ──▶ distances ──▶ regions ──▶ surface ──▶ row
 //! ```
-//! The costly thing is done once, the distance at every sample of both surfaces; each column is a few lines on top.
+//! The costly thing is done once, the distance at every sample of both surfaces; each column is a few lines on top, and each
+//! comes with a bound on how far it may be from what infinitely many samples would give.
 
 pub mod defect;
+pub mod deviation;
 pub mod overlap;
 pub mod row;
 pub mod surface;
 pub mod vault;
 
+mod certainty;
 mod distances;
 mod farthest;
 mod margin;

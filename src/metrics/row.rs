@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use super::{
     defect::Solid,
     overlap::{Overlap, overlap},
-    surface::{Columns, Comparison, NSD_TOLERANCES_MM, Setting, Status, compare_surfaces},
+    surface::{Bounds, Columns, Comparison, NSD_TOLERANCES_MM, Setting, Status, compare_surfaces},
 };
 use crate::{
     fault::{Fault, Result},
@@ -32,6 +32,8 @@ pub struct Inputs<'a> {
     pub scan: Option<&'a Grid>,
     /// The defect.
     pub defect: Option<&'a Solid>,
+    /// Whether the defect was found in the gold label rather than given.
+    pub defect_is_auto: bool,
     /// Lengths around the defect, mm. 10 is reported first when listed, else the first.
     pub near_mm: &'a [f64],
     /// Median and 95th percentile of the alignment's residual, mm: it enters the distances one to one.
@@ -91,6 +93,16 @@ impl Row {
             push(&format!("nsd_{tolerance}mm"), nsd);
         }
     }
+
+    fn bounds(&mut self, prefix: &str, bounds: &Bounds) {
+        let mut push = |name: &str, number| self.number_of(format!("{prefix}{name}"), number);
+        push("mad_bound_mm", bounds.mad_mm);
+        push("median_bound_mm", bounds.median_mm);
+        push("p95_bound_mm", bounds.p95_mm);
+        push("max_bound_mm", bounds.max_mm);
+        push("hd95_bound_mm", bounds.hd95_mm);
+        push("nsd_bound", bounds.nsd);
+    }
 }
 
 impl Serialize for Row {
@@ -106,13 +118,22 @@ impl Serialize for Row {
 /// Compares what is there, and returns the row.
 ///
 /// Order: `status`; overlap; surface distances outside the caps; the alignment; `defect_…` for the first length, its
-/// status and length; `defect_<length>mm_…` for the others; `with_caps_…`. `status` is `ok`, or says in words joined by
+/// status, length and origin; `defect_<length>mm_…` for the others; `with_caps_…`; the bounds on the error of sampling, all
+/// over and near the defect ([`Bounds`]). `status` is `ok`, or says in words joined by
 /// `,` which half is missing (`no_label`, `no_mesh`) or empty (`both_empty`, `pred_empty`, `gold_empty`,
 /// `region_empty`: nothing outside the caps).
 ///
 /// # Errors
 /// Unfit when the labels are on different grids, usage when a length is not positive or only one of a pair is given.
 pub fn row(inputs: &Inputs<'_>) -> Result<Row> {
+    row_and_deviation(inputs).map(|(row, _)| row)
+}
+
+/// Returns the [`row`], and the signed distance of each vertex of the prediction, mm, when there are meshes.
+///
+/// # Errors
+/// Those of [`row`].
+pub fn row_and_deviation(inputs: &Inputs<'_>) -> Result<(Row, Option<Vec<f32>>)> {
     let near_mm = lengths(inputs.near_mm)?;
     let found = match pair("label", inputs.pred_label, inputs.gold_label)? {
         Some((pred, gold)) => Some(overlap(pred, gold)?),
@@ -122,7 +143,8 @@ pub fn row(inputs: &Inputs<'_>) -> Result<Row> {
     let setting = Setting { scan: inputs.scan.or(labels_grid), defect: inputs.defect, near_mm: &near_mm };
     let surfaces =
         pair("mesh", inputs.pred_mesh, inputs.gold_mesh)?.map(|(pred, gold)| compare_surfaces(pred, gold, &setting));
-    Ok(write(found.as_ref(), surfaces.as_ref(), inputs, &near_mm))
+    let row = write(found.as_ref(), surfaces.as_ref(), inputs, &near_mm);
+    Ok((row, surfaces.map(|surfaces| surfaces.pred_deviation_mm)))
 }
 
 fn write(found: Option<&Overlap>, surfaces: Option<&Comparison>, inputs: &Inputs<'_>, near_mm: &[f64]) -> Row {
@@ -144,11 +166,24 @@ fn write(found: Option<&Overlap>, surfaces: Option<&Comparison>, inputs: &Inputs
         row.word_of(format!("{prefix}status"), status);
         if which == 0 {
             row.number_of("defect_near_mm", Some(*length));
+            row.word_of("defect_from", defect_from(inputs));
         }
         row.columns(&prefix, &columns);
     }
     row.columns("with_caps_", &with_caps);
+    row.bounds("", &whole.bounds);
+    row.bounds("defect_", &surfaces.and_then(|s| s.near.first()).map_or(nothing, |&(_, columns)| columns).bounds);
     row
+}
+
+/// Returns where the defect is known from.
+fn defect_from(inputs: &Inputs<'_>) -> &'static str {
+    match inputs.defect {
+        None => "none",
+        Some(_) if inputs.defect_is_auto => "auto",
+        Some(Solid::Mesh(_)) => "mesh",
+        Some(Solid::Ball { .. }) => "ball",
+    }
 }
 
 fn status(found: Option<&Overlap>, surfaces: Option<&Comparison>) -> String {
@@ -243,6 +278,8 @@ mod tests {
             "defect_5mm_mad_pred_to_gold_mm",
             "defect_20mm_nsd_0.5mm",
             "with_caps_hd95_mm",
+            "mad_bound_mm",
+            "defect_nsd_bound",
         ] {
             assert!(keys.contains(&key), "{key}");
         }
@@ -251,6 +288,7 @@ mod tests {
             (Some(1.0), Some(1.0), Some(10.0))
         );
         assert_eq!(row.get("status"), Some(&Value::Word("ok".to_owned())));
+        assert_eq!(row.get("defect_from"), Some(&Value::Word("ball".to_owned())));
         let text = serde_json::to_string(&row).unwrap();
         assert!(text.starts_with(r#"{"status":"ok","dsc":1.0,"#), "{text}");
     }

@@ -88,10 +88,13 @@ impl<'a> Sides<'a> {
     }
 }
 
-fn first_at_same_place(vertices: &[DVec3]) -> Vec<u32> {
+/// Returns for each vertex the first one at exactly the same place.
+pub(super) fn first_at_same_place(vertices: &[DVec3]) -> Vec<u32> {
     let key = |&v: &u32| vertices[v as usize].to_array().map(|x| (x + 0.0).to_bits());
-    let mut order: Vec<u32> = (0..vertices.len() as u32).collect();
-    order.par_sort_unstable_by_key(|v| (key(v), *v));
+    // Sorted by x first, which is at hand: the other coordinates are looked up only where x is the same.
+    let mut order: Vec<(u64, u32)> = (0..vertices.len() as u32).map(|v| (key(&v)[0], v)).collect();
+    order.par_sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| key(&a.1).cmp(&key(&b.1))).then(a.1.cmp(&b.1)));
+    let order: Vec<u32> = order.into_iter().map(|(_, v)| v).collect();
     let mut same = vec![0_u32; vertices.len()];
     let mut first = 0;
     for (at, v) in order.iter().enumerate() {

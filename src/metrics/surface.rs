@@ -2,17 +2,19 @@
 //!
 //! Exact point-to-triangle distances, integrated over area. Every mean is an area mean, every percentile an area
 //! percentile; MAD, ASSD, HD95 and NSD as in `MeshMetrics` (Podobnik and Vrtovec 2024) and `surface-distance` (Nikolov et
-//! al. 2018), on meshes instead of voxel surfaces.
+//! al. 2018), on meshes instead of voxel surfaces. How the same surface is cut into triangles changes them by no more than
+//! the bounds that stand beside them.
 
 use rayon::prelude::*;
 
 use super::{
+    certainty::{Spread, share_error},
     defect::{Bits, Regions, Solid},
-    distances::{Sample, Target, measure},
-    farthest::farthest_mm,
+    distances::{Measured, Sample, Target, measure},
+    farthest::{Farthest, farthest},
     quadrature,
     side::Sides,
-    weighted::Ordered,
+    weighted::{Ordered, Sorted},
 };
 use crate::{
     mesh::{Mesh, bvh::Bvh},
@@ -97,6 +99,39 @@ pub struct Columns {
     pub hd95_mm: Option<f64>,
     /// Share of both surfaces that lies within each of [`NSD_TOLERANCES_MM`] of the other.
     pub nsd: [Option<f64>; NSD_TOLERANCES_MM.len()],
+    /// How far these may be from the numbers of the two surfaces themselves.
+    pub bounds: Bounds,
+}
+
+/// Bounds on the error of sampling: each holds with a confidence of 1 - 1e-9 over the places of the samples, whatever the
+/// surfaces are, but that of the largest distance, which is certain.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Bounds {
+    /// Of both directed means, mm.
+    pub mad_mm: Option<f64>,
+    /// Of the median, mm.
+    pub median_mm: Option<f64>,
+    /// Of the 95th percentile of the prediction, mm.
+    pub p95_mm: Option<f64>,
+    /// Of the larger of the two 95th percentiles, mm.
+    pub hd95_mm: Option<f64>,
+    /// By which the largest distance may be larger than stated, mm.
+    pub max_mm: Option<f64>,
+    /// Of the share within any one of the tolerances.
+    pub nsd: Option<f64>,
+}
+
+impl Bounds {
+    const NOTHING: Self =
+        Self { mad_mm: None, median_mm: None, p95_mm: None, hd95_mm: None, max_mm: None, nsd: None };
+    const EXACT: Self = Self {
+        mad_mm: Some(0.0),
+        median_mm: Some(0.0),
+        p95_mm: Some(0.0),
+        hd95_mm: Some(0.0),
+        max_mm: Some(0.0),
+        nsd: Some(0.0),
+    };
 }
 
 impl Columns {
@@ -115,6 +150,7 @@ impl Columns {
             max_pred_to_gold_mm: None,
             hd95_mm: None,
             nsd: [None; NSD_TOLERANCES_MM.len()],
+            bounds: Bounds::NOTHING,
         }
     }
 
@@ -134,6 +170,7 @@ impl Columns {
                 max_pred_to_gold_mm: Some(0.0),
                 hd95_mm: Some(0.0),
                 nsd: [Some(1.0); 3],
+                bounds: Bounds::EXACT,
                 ..nothing
             },
             _ => nothing,
@@ -150,6 +187,9 @@ pub struct Comparison {
     pub with_caps: Columns,
     /// Near the defect, for each length of the setting.
     pub near: Vec<(f64, Columns)>,
+    /// Signed distance of each vertex of the prediction to the gold surface, mm, positive outside; NaN at vertices that no
+    /// triangle with area uses, and everywhere when there is no gold surface.
+    pub pred_deviation_mm: Vec<f32>,
 }
 
 /// Compares the surface of a prediction with the gold surface; both in the same world, LPS mm.
@@ -162,7 +202,8 @@ pub fn compare_surfaces(pred: &Mesh, gold: &Mesh, setting: &Setting<'_>) -> Comp
     let empty = [pred, gold].map(|mesh| quadrature::area_mm2(mesh) <= 0.0);
     let all = |columns: Columns| {
         let near = if setting.defect.is_some() { columns } else { Columns::nothing(Status::NoDefect) };
-        Comparison { whole: columns, with_caps: columns, near: near_mm.iter().map(|&mm| (mm, near)).collect() }
+        let near = near_mm.iter().map(|&mm| (mm, near)).collect();
+        Comparison { whole: columns, with_caps: columns, near, pred_deviation_mm: vec![f32::NAN; pred.vertices.len()] }
     };
     match empty {
         [true, true] => return all(Columns::without_surface(Status::BothEmpty)),
@@ -173,67 +214,135 @@ pub fn compare_surfaces(pred: &Mesh, gold: &Mesh, setting: &Setting<'_>) -> Comp
     let regions = Regions::new(setting.scan, setting.defect, near_mm);
     let (pred_bvh, gold_bvh) = rayon::join(|| Bvh::new(pred), || Bvh::new(gold));
     let sides = Sides::new(gold);
-    let from_pred = Directed::new(pred, &Target { bvh: &gold_bvh, sides: Some(&sides) }, &regions);
-    let from_gold = Directed::new(gold, &Target { bvh: &pred_bvh, sides: None }, &regions);
-    let columns = |region| columns(&from_pred, &from_gold, region);
-    let near = |which| {
-        if setting.defect.is_some() { columns(Regions::near_bit(which)) } else { Columns::nothing(Status::NoDefect) }
-    };
+    let from_pred = Directed::new(pred, Target { bvh: &gold_bvh, sides: Some(&sides) }, &regions);
+    let from_gold = Directed::new(gold, Target { bvh: &pred_bvh, sides: None }, &regions);
+    let mut wanted = vec![Regions::WITH_CAPS];
+    wanted.extend(regions.has_margin().then_some(Regions::WHOLE));
+    let defect = setting.defect.is_some();
+    wanted.extend((0..near_mm.len()).filter(|_| defect).map(Regions::near_bit));
+    let found: Vec<Columns> =
+        wanted.par_iter().map(|&region| columns(&from_pred, &from_gold, region)).collect();
+    let near_from = found.len() - if defect { near_mm.len() } else { 0 };
+    let near = |which: usize| if defect { found[near_from + which] } else { Columns::nothing(Status::NoDefect) };
+    let deviation = |reading: &Option<_>| reading.map_or(f32::NAN, |r: super::distances::Reading| r.distance_mm as f32);
     Comparison {
-        whole: columns(Regions::WHOLE),
-        with_caps: columns(Regions::WITH_CAPS),
+        whole: found[near_from - 1],
+        with_caps: found[0],
         near: near_mm.iter().enumerate().map(|(which, &mm)| (mm, near(which))).collect(),
+        pred_deviation_mm: from_pred.measured.vertices.iter().map(deviation).collect(),
     }
 }
 
-/// All samples of one surface, with the regions that hold them.
+/// All measurements of one surface.
 struct Directed<'a> {
     mesh: &'a Mesh,
-    to: &'a Bvh,
+    target: Target<'a>,
     regions: &'a Regions<'a>,
-    samples: Vec<Sample>,
-    bits: Vec<Bits>,
+    measured: Measured,
+    sorted: Sorted,
+}
+
+/// Integrals over a region, and what is known of their errors.
+#[derive(Clone, Copy, Debug, Default)]
+struct Integrals {
+    area_mm2: f64,
+    /// Distance, and signed distance, times area, mm³.
+    plain_mm3: f64,
+    signed_mm3: f64,
+    plain: Spread,
+    area: Spread,
+    /// Sum of the squared areas of all pieces, and of those that each tolerance may part.
+    squared_mm4: f64,
+    parted_mm4: [f64; NSD_TOLERANCES_MM.len()],
+}
+
+impl Integrals {
+    fn add(&mut self, s: &Sample, region: Bits) {
+        if s.maybe & region == 0 {
+            return;
+        }
+        let (wholly, at) = (s.wholly & region != 0, s.at & region != 0);
+        self.squared_mm4 += s.area_mm2 * s.area_mm2;
+        for (parted, tolerance) in self.parted_mm4.iter_mut().zip(NSD_TOLERANCES_MM) {
+            let tolerance = tolerance + ROUNDING_MM;
+            if !wholly || (f64::from(s.at_least_mm) <= tolerance && f64::from(s.at_most_mm) > tolerance) {
+                *parted += s.area_mm2 * s.area_mm2;
+            }
+        }
+        if wholly {
+            self.area_mm2 += s.area_mm2;
+            self.plain_mm3 += s.area_mm2 * s.mean_mm;
+            self.signed_mm3 += s.area_mm2 * s.signed_mm;
+            self.plain.add(s.area_mm2 * f64::from(s.residual_mm), s.area_mm2 * f64::from(s.bend_mm));
+            return;
+        }
+        // A piece that a region's border parts counts by its one random place.
+        let part = if at { s.area_mm2 } else { 0.0 };
+        self.area_mm2 += part;
+        self.plain_mm3 += part * s.distance_mm.abs();
+        self.signed_mm3 += part * s.distance_mm;
+        self.plain.add(part * s.distance_mm.abs(), s.area_mm2 * f64::from(s.at_most_mm));
+        self.area.add(part, s.area_mm2);
+    }
+
+    /// Returns the sums over chunks that stand in order.
+    fn total(chunks: &[Self]) -> Self {
+        let sum = |of: &dyn Fn(&Self) -> f64| tree_sum(&chunks.iter().map(of).collect::<Vec<_>>());
+        Self {
+            area_mm2: sum(&|c| c.area_mm2),
+            plain_mm3: sum(&|c| c.plain_mm3),
+            signed_mm3: sum(&|c| c.signed_mm3),
+            plain: chunks.iter().fold(Spread::default(), |all, c| all.join(c.plain)),
+            area: chunks.iter().fold(Spread::default(), |all, c| all.join(c.area)),
+            squared_mm4: sum(&|c| c.squared_mm4),
+            parted_mm4: [0, 1, 2].map(|i| sum(&|c| c.parted_mm4[i])),
+        }
+    }
+
+    /// Returns how far the mean distance may be from the true one, mm; nothing when the region may be empty.
+    fn mean_error_mm(&self) -> Option<f64> {
+        let area_error = self.area.error();
+        let sure_mm2 = self.area_mm2 - area_error;
+        (sure_mm2 > 0.0)
+            .then(|| (self.plain.error() + self.plain_mm3.abs() / self.area_mm2 * area_error) / sure_mm2)
+    }
 }
 
 impl<'a> Directed<'a> {
-    fn new(mesh: &'a Mesh, target: &Target<'a>, regions: &'a Regions<'a>) -> Self {
-        let samples = measure(mesh, target);
-        let bits = samples.par_iter().map(|sample| regions.of(sample.point)).collect();
-        Self { mesh, to: target.bvh, regions, samples, bits }
+    fn new(mesh: &'a Mesh, target: Target<'a>, regions: &'a Regions<'a>) -> Self {
+        let measured = measure(mesh, &target, regions);
+        let sorted = Sorted::new(&measured.samples);
+        Self { mesh, target, regions, measured, sorted }
     }
 
-    fn within(&self, region: Bits) -> impl Iterator<Item = &Sample> {
-        self.samples.iter().zip(&self.bits).filter(move |&(_, &bits)| bits & region != 0).map(|(sample, _)| sample)
+    fn integrals(&self, region: Bits) -> Integrals {
+        let add = |samples: &[Sample]| {
+            samples.iter().fold(Integrals::default(), |mut integrals, sample| {
+                integrals.add(sample, region);
+                integrals
+            })
+        };
+        Integrals::total(&self.measured.samples.par_chunks(256).map(add).collect::<Vec<_>>())
     }
 
-    /// Returns the area integral of a function of the distance, mm² times its unit.
-    fn integral(&self, region: Bits, of: impl Fn(f64) -> f64) -> f64 {
-        tree_sum(&self.within(region).map(|s| s.area_mm2 * of(s.distance_mm)).collect::<Vec<_>>())
-    }
-
-    fn ordered(&self, region: Bits) -> Ordered {
-        Ordered::new(self.within(region).map(|s| (s.distance_mm.abs(), s.area_mm2)).collect())
-    }
-
-    fn farthest_mm(&self, region: Bits) -> Option<f64> {
-        farthest_mm(self.mesh, &self.samples, &self.bits, self.to, self.regions, region)
+    fn farthest(&self, region: Bits) -> Option<Farthest> {
+        farthest(self.mesh, &self.measured, &self.target, self.regions, region)
     }
 }
 
 fn columns(from_pred: &Directed<'_>, from_gold: &Directed<'_>, region: Bits) -> Columns {
-    let ordered = [from_pred.ordered(region), from_gold.ordered(region)];
-    let areas = [from_pred, from_gold].map(|from| from.integral(region, |_| 1.0));
-    let integrals = [from_pred, from_gold].map(|from| from.integral(region, f64::abs));
+    let ordered = [from_pred, from_gold].map(|from| from.sorted.within(region));
+    let [pred, gold] = [from_pred, from_gold].map(|from| from.integrals(region));
     let mean = |sum: f64, area: f64| (area > 0.0).then(|| sum / area);
-    let means = [mean(integrals[0], areas[0]), mean(integrals[1], areas[1])];
-    let p95 = [ordered[0].percentile(0.95), ordered[1].percentile(0.95)];
+    let means = [mean(pred.plain_mm3, pred.area_mm2), mean(gold.plain_mm3, gold.area_mm2)];
     let both = |pair: [Option<f64>; 2], join: fn(f64, f64) -> f64| Some(join(pair[0]?, pair[1]?));
     let within = |tolerance: f64| {
         let close = ordered.each_ref().map(|ordered| ordered.weight_up_to(tolerance + ROUNDING_MM));
         mean(close[0] + close[1], ordered[0].weight() + ordered[1].weight())
     };
+    let farthest = from_pred.farthest(region);
     Columns {
-        status: match areas.map(|area| area > 0.0) {
+        status: match [&pred, &gold].map(|integrals| integrals.area_mm2 > 0.0) {
             [true, true] => Status::Ok,
             [false, true] => Status::PredEmpty,
             [true, false] => Status::GoldEmpty,
@@ -241,14 +350,34 @@ fn columns(from_pred: &Directed<'_>, from_gold: &Directed<'_>, region: Bits) -> 
         },
         mad_pred_to_gold_mm: means[0],
         mad_gold_to_pred_mm: means[1],
-        assd_mm: mean(integrals[0] + integrals[1], areas[0] + areas[1]),
+        assd_mm: mean(pred.plain_mm3 + gold.plain_mm3, pred.area_mm2 + gold.area_mm2),
         masd_mm: both(means, |a, b| 0.5 * (a + b)),
-        signed_pred_to_gold_mm: mean(from_pred.integral(region, |d| d), areas[0]),
+        signed_pred_to_gold_mm: mean(pred.signed_mm3, pred.area_mm2),
         median_pred_to_gold_mm: ordered[0].percentile(0.5),
-        p95_pred_to_gold_mm: p95[0],
-        max_pred_to_gold_mm: from_pred.farthest_mm(region),
-        hd95_mm: both(p95, f64::max),
+        p95_pred_to_gold_mm: ordered[0].percentile(0.95),
+        max_pred_to_gold_mm: farthest.map(|farthest| farthest.distance_mm),
+        hd95_mm: both(ordered.each_ref().map(|ordered| ordered.percentile(0.95)), f64::max),
         nsd: NSD_TOLERANCES_MM.map(within),
+        bounds: bounds(&ordered, &[pred, gold], farthest),
+    }
+}
+
+fn bounds(ordered: &[Ordered; 2], integrals: &[Integrals; 2], farthest: Option<Farthest>) -> Bounds {
+    let larger = |pair: [Option<f64>; 2]| Some(pair[0]?.max(pair[1]?));
+    let percentile = |which: usize, share: f64| {
+        let error = share_error(integrals[which].squared_mm4, ordered[which].weight());
+        ordered[which].percentile_error(share, error)
+    };
+    let weight = ordered[0].weight() + ordered[1].weight();
+    let parted = |i: usize| integrals[0].parted_mm4[i] + integrals[1].parted_mm4[i];
+    let nsd = (0..NSD_TOLERANCES_MM.len()).map(|i| share_error(parted(i), weight)).fold(0.0, f64::max);
+    Bounds {
+        mad_mm: larger(integrals.each_ref().map(Integrals::mean_error_mm)),
+        median_mm: percentile(0, 0.5),
+        p95_mm: percentile(0, 0.95),
+        hd95_mm: larger([percentile(0, 0.95), percentile(1, 0.95)]),
+        max_mm: farthest.map(|farthest| farthest.bound_mm),
+        nsd: (weight > 0.0).then_some(nsd),
     }
 }
 

@@ -14,9 +14,12 @@ use crate::{
         components, morphology,
         surface::{self, Border},
     },
+    space::{DVec3, Grid},
     volume::Volume,
 };
 
+/// Voxels up to this size are joined into larger ones, mm: the solid only says what is near it.
+const VOXEL_MM: f64 = 1.0;
 /// Radius of the closing ball: half of the widest defect that is still bridged, mm.
 const BRIDGE_MM: f64 = 60.0;
 /// Thickness of the layer in which bone is missed: a thick vault, mm.
@@ -33,6 +36,7 @@ const SMALLEST_MM3: f64 = 500.0;
 /// # Errors
 /// Unfit when the label is empty, or no piece of half a cubic centimetre is missing.
 pub fn missing_bone(bone: &Volume<u8>) -> Result<Solid> {
+    let bone = &coarse(bone);
     let grid = bone.grid;
     let superior = |index: usize| {
         let (x, rest) = (index % grid.size[0], index / grid.size[0]);
@@ -62,10 +66,27 @@ pub fn missing_bone(bone: &Volume<u8>) -> Result<Solid> {
     Ok(Solid::Mesh(surface::label_surface(&largest, Border::Cap)))
 }
 
+/// Returns the label on voxels of about a millimetre, with bone wherever one of the joined voxels is bone.
+fn coarse(bone: &Volume<u8>) -> Volume<u8> {
+    let times = bone.grid.spacing_mm.to_array().map(|spacing| ((VOXEL_MM / spacing) as usize).max(1));
+    let size = [0, 1, 2].map(|axis| bone.grid.size[axis].div_ceil(times[axis]));
+    let factors = DVec3::from_array(times.map(|n| n as f64));
+    let origin_mm = bone.grid.world_from_voxel().transform_point3(0.5 * (factors - DVec3::ONE));
+    let grid = Grid { size, origin_mm, spacing_mm: bone.grid.spacing_mm * factors, ..bone.grid };
+    let mut joined = Volume::filled(grid, 0_u8);
+    let [nx, ny, _] = bone.grid.size;
+    for (row, values) in bone.data.chunks_exact(nx).enumerate() {
+        let first = grid.index(0, row % ny / times[1], row / ny / times[2]);
+        for (value, blocks) in joined.data[first..first + size[0]].iter_mut().zip(values.chunks(times[0])) {
+            *value |= u8::from(blocks.iter().any(|&v| v != 0));
+        }
+    }
+    joined
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::space::{DVec3, Grid};
 
     /// A shell of 60 mm radius and 6 mm thickness, open below 20 mm, with a hole of the given radius on its left side.
     fn skull(hole_mm: f64) -> Volume<u8> {
@@ -94,6 +115,19 @@ mod tests {
         // The piece cut out of the shell: a disc of 20 mm radius and 6 mm thickness, 7540 mm³, up to a voxel all around.
         let volume = solid.volume_mm3();
         assert!((4500.0..13000.0).contains(&volume), "{volume}");
+    }
+
+    #[test]
+    fn fine_voxels_are_joined_in_place() {
+        let mut grid = Grid::aligned([5, 4, 3], DVec3::new(0.4, 0.5, 1.5));
+        grid.origin_mm = DVec3::new(1.0, 2.0, 3.0);
+        let mut bone = Volume::filled(grid, 0_u8);
+        bone.data[grid.index(4, 3, 1)] = 7;
+        let joined = coarse(&bone);
+        assert_eq!((joined.grid.size, joined.grid.spacing_mm), ([3, 2, 3], DVec3::new(0.8, 1.0, 1.5)));
+        assert!((joined.grid.origin_mm - DVec3::new(1.2, 2.25, 3.0)).length() < 1e-12);
+        assert_eq!(joined.data.iter().sum::<u8>(), 1);
+        assert_eq!(joined.data[joined.grid.index(2, 1, 1)], 1);
     }
 
     #[test]

@@ -2,6 +2,34 @@
 
 use rayon::prelude::*;
 
+use super::{defect::Bits, distances::Sample};
+
+/// All samples of a surface in the order of their distances: sorted once, then filtered for each region.
+#[derive(Debug)]
+pub(super) struct Sorted {
+    /// (distance without sign, area, regions)
+    samples: Vec<(f64, f64, Bits)>,
+}
+
+impl Sorted {
+    pub(super) fn new(samples: &[Sample]) -> Self {
+        // Bits of numbers that are not negative are ordered as the numbers are; equal ones keep their order.
+        let mut order: Vec<(u64, u32)> =
+            samples.par_iter().enumerate().map(|(at, s)| (s.distance_mm.abs().to_bits(), at as u32)).collect();
+        order.par_sort_unstable();
+        let gather = |&(bits, at): &(u64, u32)| {
+            let sample = &samples[at as usize];
+            (f64::from_bits(bits), sample.area_mm2, sample.at)
+        };
+        Self { samples: order.par_iter().map(gather).collect() }
+    }
+
+    /// Returns the samples of one region.
+    pub(super) fn within(&self, region: Bits) -> Ordered {
+        Ordered::new(self.samples.iter().filter(|sample| sample.2 & region != 0).map(|&(d, area, _)| (d, area)))
+    }
+}
+
 /// Samples in the order of their values, each with the weight of all up to it.
 #[derive(Debug)]
 pub(super) struct Ordered {
@@ -10,15 +38,14 @@ pub(super) struct Ordered {
 }
 
 impl Ordered {
-    /// Returns the samples (value, weight) in order. Equal values keep their order, so the sums are always the same.
-    pub(super) fn new(mut samples: Vec<(f64, f64)>) -> Self {
-        samples.par_sort_by(|a, b| a.0.total_cmp(&b.0));
+    /// Adds up the weights of samples (value, weight) that come in order.
+    fn new(samples: impl Iterator<Item = (f64, f64)>) -> Self {
         let mut sum = 0.0;
-        for (_, weight) in &mut samples {
-            sum += *weight;
-            *weight = sum;
-        }
-        Self { steps: samples }
+        let step = |(value, weight): (f64, f64)| {
+            sum += weight;
+            (value, sum)
+        };
+        Self { steps: samples.map(step).collect() }
     }
 
     /// Returns the smallest value such that samples up to it hold at least this share of the weight.
@@ -29,6 +56,12 @@ impl Ordered {
         let (last, total) = *self.steps.last()?;
         let at = self.steps.partition_point(|&(_, sum)| sum < share * total);
         Some(self.steps.get(at).map_or(last, |&(value, _)| value))
+    }
+
+    /// Returns how far the percentile moves when the share is off by at most `error`.
+    pub(super) fn percentile_error(&self, share: f64, error: f64) -> Option<f64> {
+        let at = self.percentile(share)?;
+        Some((self.percentile(share + error)? - at).max(at - self.percentile(share - error)?))
     }
 
     /// Returns the weight of the samples whose value is at most `limit`.
@@ -49,12 +82,13 @@ mod tests {
 
     #[test]
     fn percentiles_by_hand() {
-        let ordered = Ordered::new(vec![(3.0, 1.0), (1.0, 2.0), (2.0, 1.0)]);
+        let ordered = Ordered::new([(1.0, 2.0), (2.0, 1.0), (3.0, 1.0)].into_iter());
         assert_eq!(ordered.percentile(0.5), Some(1.0), "half of the weight is at 1");
         assert_eq!(ordered.percentile(0.51), Some(2.0));
         assert_eq!(ordered.percentile(0.95), Some(3.0));
         assert_eq!(ordered.percentile(1.0), Some(3.0));
+        assert_eq!((ordered.percentile_error(0.5, 0.1), ordered.percentile_error(0.5, 0.3)), (Some(1.0), Some(2.0)));
         assert_eq!((ordered.weight_up_to(0.5), ordered.weight_up_to(2.0), ordered.weight()), (0.0, 3.0, 4.0));
-        assert_eq!(Ordered::new(Vec::new()).percentile(0.5), None);
+        assert_eq!(Ordered::new(std::iter::empty()).percentile(0.5), None);
     }
 }

@@ -8,8 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::{TransformFile, load, save};
 use crate::{
     fault::{Fault, Result},
+    io,
     metrics::{
-        row::{Inputs, row},
+        defect::Solid,
+        deviation,
+        row::{Inputs, row_and_deviation},
         vault,
     },
     pipeline::stage::{Arity, Artifact, Extent, Forecast, Input, Job, Output, Params, Stage},
@@ -23,11 +26,13 @@ pub struct CompareParams {
     pub near_mm: Vec<f64>,
     /// Find the defect in the gold label: closing of the vault minus bone, largest piece. A `defect` input wins.
     pub auto_defect: bool,
+    /// Also write the predicted mesh with its signed distance to the gold mesh, and a colour, at each vertex.
+    pub deviation: bool,
 }
 
 impl Default for CompareParams {
     fn default() -> Self {
-        Self { near_mm: vec![10.0, 5.0, 20.0], auto_defect: false }
+        Self { near_mm: vec![10.0, 5.0, 20.0], auto_defect: false, deviation: false }
     }
 }
 
@@ -47,7 +52,7 @@ pub struct Compare;
 
 impl Stage for Compare {
     const NAME: &'static str = "compare";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const DOC: &'static str =
         "Measure a prediction: Dice on labels, distances on meshes, all over and near the defect.";
     const INPUTS: &'static [Input] = &[
@@ -68,13 +73,22 @@ impl Stage for Compare {
             doc: "quality of the gold mesh's alignment",
         },
     ];
-    const OUTPUTS: &'static [Output] = &[Output {
-        name: "row",
-        kind: "row",
-        file: "row.json",
-        optional: false,
-        doc: "all numbers, null where there is none",
-    }];
+    const OUTPUTS: &'static [Output] = &[
+        Output {
+            name: "row",
+            kind: "row",
+            file: "row.json",
+            optional: false,
+            doc: "all numbers, null where there is none",
+        },
+        Output {
+            name: "deviation",
+            kind: "mesh",
+            file: "deviation.ply",
+            optional: true,
+            doc: "the predicted mesh, each vertex with its signed distance and a colour",
+        },
+    ];
     type Params = CompareParams;
 
     fn run(params: &CompareParams, job: &Job<'_>) -> Result<()> {
@@ -82,7 +96,8 @@ impl Stage for Compare {
         let gold_label = job.optional("gold_label").map(load::label).transpose()?;
         let pred_mesh = job.optional("pred_mesh").map(load::predicted_mesh).transpose()?;
         let gold_mesh = job.optional("gold_mesh").map(load::mesh).transpose()?;
-        let solid = job.optional("defect").map(|artifact| load::solid(artifact).map(|(solid, _)| solid)).transpose()?;
+        let solid = job.optional("defect").map(defect).transpose()?;
+        let defect_is_auto = solid.is_none() && params.auto_defect;
         let solid = match (solid, params.auto_defect, &gold_label) {
             (None, true, Some(label)) => Some(vault::missing_bone(label)?),
             (None, true, None) => {
@@ -92,24 +107,44 @@ impl Stage for Compare {
         };
         let quality = job.optional("align").map(quality).transpose()?;
         let grid = gold_label.as_ref().or(pred_label.as_ref()).map(|label| label.grid);
-        let found = row(&Inputs {
+        let (found, deviation_mm) = row_and_deviation(&Inputs {
             pred_label: pred_label.as_ref(),
             gold_label: gold_label.as_ref(),
             pred_mesh: pred_mesh.as_ref(),
             gold_mesh: gold_mesh.as_ref(),
             scan: grid.as_ref(),
             defect: solid.as_ref(),
+            defect_is_auto,
             near_mm: &params.near_mm,
             align_mm: quality.map(|file| (file.median_residual_mm, file.p95_residual_mm)),
         })?;
+        if let (true, Some(mesh), Some(deviation_mm)) = (params.deviation, &pred_mesh, deviation_mm) {
+            let coloured: Vec<(f32, [u8; 3])> = deviation_mm.iter().map(|&mm| (mm, deviation::colour(mm))).collect();
+            io::mesh::write_coloured(job.output("deviation")?, mesh, &coloured, &meaning())?;
+        }
         save::json(job.output("row")?, &found)
     }
 
     fn forecast(_: &CompareParams, given: &BTreeMap<&str, Vec<Extent>>) -> Forecast {
         let triangles: u64 = given.values().flatten().map(|extent| extent.triangles).sum();
         let row = Extent { bytes: 4096, ..Extent::default() };
-        Forecast { core_seconds: 6e-6 * triangles as f64, outputs: [("row", row)].into() }
+        Forecast { core_seconds: 3e-6 * triangles as f64, outputs: [("row", row)].into() }
     }
+}
+
+/// Returns the defect, once it is certain to have an inside.
+fn defect(artifact: &Artifact) -> Result<Solid> {
+    let solid = load::solid(artifact)?.0.checked();
+    match &artifact.path {
+        Some(path) => solid.map_err(|fault| fault.at(path.display())),
+        None => solid,
+    }
+}
+
+/// Returns the line of the coloured mesh's header that says what the numbers are.
+fn meaning() -> String {
+    let range_mm = deviation::RANGE_MM;
+    format!("quality: signed distance to the gold surface, mm, positive outside; colours from -{range_mm} (blue) over 0 (pale) to {range_mm} (red)")
 }
 
 fn quality(artifact: &Artifact) -> Result<TransformFile> {

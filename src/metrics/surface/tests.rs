@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::{
-    metrics::quadrature::shapes::{cuboid, sphere},
+    numeric::Seed,
+    metrics::quadrature::shapes::{cuboid, finer, sphere},
     space::{DVec3, Rigid},
 };
 
@@ -11,23 +12,6 @@ const PLAIN: Setting<'_> = Setting { scan: None, defect: None, near_mm: &[] };
 fn near(found: Option<f64>, expected: f64, tolerance: f64) {
     let found = found.unwrap();
     assert!((found - expected).abs() <= tolerance, "{found} instead of {expected}");
-}
-
-/// Every triangle in four, and again.
-fn finer(mesh: &Mesh, times: u32) -> Mesh {
-    let mut finer = Mesh::default();
-    for t in 0..mesh.triangles.len() {
-        let mut parts = vec![quadrature::Piece { corners: mesh.corners(t), triangle: 0 }];
-        for _ in 0..times {
-            parts = parts.iter().flat_map(quadrature::Piece::quarters).collect();
-        }
-        for part in parts {
-            let first = finer.vertices.len() as u32;
-            finer.vertices.extend(part.corners);
-            finer.triangles.push([first, first + 1, first + 2]);
-        }
-    }
-    finer
 }
 
 #[test]
@@ -83,8 +67,80 @@ fn a_shifted_box() {
     assert!(found.nsd[0].unwrap() < 0.9);
     for times in [1, 3, 5] {
         let again = compare_surfaces(&finer(&pred, times), &finer(&gold, 6 - times), &PLAIN).whole;
-        near(again.mad_pred_to_gold_mm, expected, 2e-4);
+        near(again.mad_pred_to_gold_mm, expected, 1e-5);
         near(again.nsd[0], found.nsd[0].unwrap(), 2e-3);
+    }
+}
+
+/// Cuts every triangle at a random place inside it, and again: a surface tessellated anew, with slivers.
+fn shattered(mesh: &Mesh, times: u32) -> Mesh {
+    let mut stream = Seed([11; 32]).stream("shattered", 0);
+    let mut mesh = mesh.clone();
+    for _ in 0..times {
+        let mut triangles = Vec::with_capacity(3 * mesh.triangles.len());
+        for [a, b, c] in mesh.triangles.clone() {
+            let [u, v] = [stream.between(0.2, 0.4), stream.between(0.2, 0.4)];
+            let [pa, pb, pc] = [a, b, c].map(|i| mesh.vertices[i as usize]);
+            let middle = mesh.vertices.len() as u32;
+            mesh.vertices.push(pa + (pb - pa) * u + (pc - pa) * v);
+            triangles.extend([[a, b, middle], [b, c, middle], [c, a, middle]]);
+        }
+        mesh.triangles = triangles;
+    }
+    mesh
+}
+
+#[test]
+fn tessellation_changes_nothing_where_the_distance_is_linear() {
+    // Parallel planes, a wedge of planes, and a box within a box (towards the larger one).
+    let plate = |z: [f64; 3], half: f64| Mesh {
+        vertices: vec![
+            DVec3::new(-half, -half, z[0]),
+            DVec3::new(half, -half, z[1]),
+            DVec3::new(half, half, z[1] + z[2] - z[0]),
+            DVec3::new(-half, half, z[2]),
+        ],
+        triangles: vec![[0, 1, 2], [0, 2, 3]],
+    };
+    let box_of = |half: f64| cuboid(DVec3::splat(-half), DVec3::splat(half));
+    for (pred, gold) in [
+        (plate([0.7; 3], 10.0), plate([0.0; 3], 30.0)),
+        (plate([0.5, 3.0, 1.0], 10.0), plate([0.0; 3], 30.0)),
+        (box_of(20.0), box_of(20.7)),
+    ] {
+        let once = compare_surfaces(&pred, &gold, &PLAIN).whole;
+        for times in 1..6 {
+            let again = compare_surfaces(&shattered(&pred, times), &shattered(&gold, 6 - times), &PLAIN).whole;
+            near(again.mad_pred_to_gold_mm, once.mad_pred_to_gold_mm.unwrap(), 1e-6);
+            near(again.signed_pred_to_gold_mm, once.signed_pred_to_gold_mm.unwrap(), 1e-6);
+            assert!(again.bounds.mad_mm.unwrap() <= 1e-3, "{:?}", again.bounds);
+        }
+    }
+}
+
+#[test]
+fn tessellation_changes_a_mean_by_no_more_than_its_bound() {
+    let turn = Rigid::about(DVec3::splat(7.0), DVec3::new(0.3, -0.2, 0.5), DVec3::new(0.4, 0.1, -0.3));
+    let gold = cuboid(DVec3::ZERO, DVec3::new(30.0, 20.0, 10.0));
+    let pairs = [(gold.moved(&turn), gold.clone()), (sphere(DVec3::ZERO, 15.0, 2), gold)];
+    for (pred, gold) in pairs {
+        let once = compare_surfaces(&pred, &gold, &PLAIN).whole;
+        for times in [2, 4, 6] {
+            let again = compare_surfaces(&shattered(&pred, times), &shattered(&gold, 6 - times), &PLAIN).whole;
+            let (a, b) = (once.bounds, again.bounds);
+            let apart = |a: Option<f64>, b: Option<f64>| (a.unwrap() - b.unwrap()).abs();
+            let sum = |of: fn(&Bounds) -> Option<f64>| of(&a).unwrap() + of(&b).unwrap();
+            assert!(sum(|b| b.mad_mm) <= 2e-3, "{a:?} {b:?}");
+            assert!(apart(once.mad_pred_to_gold_mm, again.mad_pred_to_gold_mm) <= sum(|b| b.mad_mm));
+            assert!(apart(once.mad_gold_to_pred_mm, again.mad_gold_to_pred_mm) <= sum(|b| b.mad_mm));
+            assert!(apart(once.median_pred_to_gold_mm, again.median_pred_to_gold_mm) <= sum(|b| b.median_mm));
+            assert!(apart(once.p95_pred_to_gold_mm, again.p95_pred_to_gold_mm) <= sum(|b| b.p95_mm));
+            assert!(apart(once.hd95_mm, again.hd95_mm) <= sum(|b| b.hd95_mm));
+            assert!(apart(once.max_pred_to_gold_mm, again.max_pred_to_gold_mm) <= sum(|b| b.max_mm));
+            for i in 0..3 {
+                assert!(apart(once.nsd[i], again.nsd[i]) <= sum(|b| b.nsd));
+            }
+        }
     }
 }
 
