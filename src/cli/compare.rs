@@ -63,7 +63,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
             return Err(Fault::usage("`--deviation` writes a .ply file").at(path.display()));
         }
     }
-    let mut overrides = vec![format!("near_mm=[{:?}]", args.near_mm), format!("deviation={}", args.deviation.is_some())];
+    let mut overrides =
+        vec![format!("near_mm=[{:?}]", args.near_mm), format!("deviation={}", args.deviation.is_some())];
     let mut comparison = Alone::new()
         .maybe("pred_label", "label", pred_label)?
         .maybe("pred_mesh", "mesh", pred_mesh)?

@@ -118,9 +118,10 @@ fn extent(label: &Volume<u8>) -> Option<([usize; 3], [usize; 3])> {
         let first = values.iter().position(|&v| v != 0);
         let (Some(first), Some(last)) = (first, values.iter().rposition(|&v| v != 0)) else { continue };
         let (low, high) = ([first, row % ny, row / ny], [last, row % ny, row / ny]);
-        found = Some(found.map_or((low, high), |(l, h)| {
-            ([0, 1, 2].map(|i| l[i].min(low[i])), [0, 1, 2].map(|i| h[i].max(high[i])))
-        }));
+        found =
+            Some(found.map_or((low, high), |(l, h)| {
+                ([0, 1, 2].map(|i| l[i].min(low[i])), [0, 1, 2].map(|i| h[i].max(high[i])))
+            }));
     }
     found
 }

@@ -177,7 +177,9 @@ pub fn write_deviation(path: &Path, mesh: &Mesh, deviation_mm: &[f32]) -> Result
 /// Usage when the name does not end in .ply or there is not one pair a vertex; unfit when writing fails.
 pub fn write_coloured(path: &Path, mesh: &Mesh, coloured: &[(f32, [u8; 3])], meaning: &str) -> Result<()> {
     if !name_ends(path, ".ply") || coloured.len() != mesh.vertices.len() {
-        return Err(Fault::usage("coloured vertices are written to a .ply file, one colour a vertex").at(path.display()));
+        return Err(
+            Fault::usage("coloured vertices are written to a .ply file, one colour a vertex").at(path.display())
+        );
     }
     ply::write_coloured(path, mesh, coloured, meaning)
 }

@@ -68,8 +68,9 @@ fn closed(mesh: &Mesh) -> Result<()> {
     let remedy = "close it in the program that made it, or give the defect as a ball `x,y,z,radius`";
     if report.non_finite + report.dangling > 0 || !report.closed {
         let rim = report.open_edges + report.crowded_edges;
-        return Err(Fault::unfit(format!("the defect's mesh is not a closed solid: {rim} edges have no partner"))
-            .hint(remedy));
+        return Err(
+            Fault::unfit(format!("the defect's mesh is not a closed solid: {rim} edges have no partner")).hint(remedy)
+        );
     }
     if !report.oriented {
         return Err(Fault::unfit("the defect's mesh is wound both ways: its inside cannot be told").hint(remedy));

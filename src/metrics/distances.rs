@@ -105,9 +105,8 @@ impl Part {
             (order.map(|k| self.piece.corners[k]), order.map(|k| self.readings[k]));
         let middle = 0.5 * (from + to);
         let Some(at_middle) = target.read(middle, Some(at_from.nearest)) else { return };
-        let halves = [([from, middle, apex], [at_from, at_middle, at_apex]), ([middle, to, apex], [
-            at_middle, at_to, at_apex,
-        ])];
+        let halves =
+            [([from, middle, apex], [at_from, at_middle, at_apex]), ([middle, to, apex], [at_middle, at_to, at_apex])];
         for (corners, readings) in halves {
             Self { piece: Piece { corners }, readings, ..*self }.halve(target, largest_mm3, left - 1, give);
         }

@@ -122,8 +122,7 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    const NOTHING: Self =
-        Self { mad_mm: None, median_mm: None, p95_mm: None, hd95_mm: None, max_mm: None, nsd: None };
+    const NOTHING: Self = Self { mad_mm: None, median_mm: None, p95_mm: None, hd95_mm: None, max_mm: None, nsd: None };
     const EXACT: Self = Self {
         mad_mm: Some(0.0),
         median_mm: Some(0.0),
@@ -220,8 +219,7 @@ pub fn compare_surfaces(pred: &Mesh, gold: &Mesh, setting: &Setting<'_>) -> Comp
     wanted.extend(regions.has_margin().then_some(Regions::WHOLE));
     let defect = setting.defect.is_some();
     wanted.extend((0..near_mm.len()).filter(|_| defect).map(Regions::near_bit));
-    let found: Vec<Columns> =
-        wanted.par_iter().map(|&region| columns(&from_pred, &from_gold, region)).collect();
+    let found: Vec<Columns> = wanted.par_iter().map(|&region| columns(&from_pred, &from_gold, region)).collect();
     let near_from = found.len() - if defect { near_mm.len() } else { 0 };
     let near = |which: usize| if defect { found[near_from + which] } else { Columns::nothing(Status::NoDefect) };
     let deviation = |reading: &Option<_>| reading.map_or(f32::NAN, |r: super::distances::Reading| r.distance_mm as f32);
@@ -303,8 +301,7 @@ impl Integrals {
     fn mean_error_mm(&self) -> Option<f64> {
         let area_error = self.area.error();
         let sure_mm2 = self.area_mm2 - area_error;
-        (sure_mm2 > 0.0)
-            .then(|| (self.plain.error() + self.plain_mm3.abs() / self.area_mm2 * area_error) / sure_mm2)
+        (sure_mm2 > 0.0).then(|| (self.plain.error() + self.plain_mm3.abs() / self.area_mm2 * area_error) / sure_mm2)
     }
 }
 

@@ -144,7 +144,10 @@ fn defect(artifact: &Artifact) -> Result<Solid> {
 /// Returns the line of the coloured mesh's header that says what the numbers are.
 fn meaning() -> String {
     let range_mm = deviation::RANGE_MM;
-    format!("quality: signed distance to the gold surface, mm, positive outside; colours from -{range_mm} (blue) over 0 (pale) to {range_mm} (red)")
+    format!(
+        "quality: signed distance to the gold surface, mm, positive outside; colours from -{range_mm} (blue) over 0 (pale) \
+         to {range_mm} (red)"
+    )
 }
 
 fn quality(artifact: &Artifact) -> Result<TransformFile> {

@@ -34,7 +34,16 @@ fn room() -> Room {
 fn a_box_within_a_box_has_its_distance_and_a_bound() {
     let room = room();
     let text = room.ok(&[
-        "compare", "--pred", "small.ply", "--gold", "large.ply", "--defect", "20,20,40,5", "--deviation", "d.ply", "--json",
+        "compare",
+        "--pred",
+        "small.ply",
+        "--gold",
+        "large.ply",
+        "--defect",
+        "20,20,40,5",
+        "--deviation",
+        "d.ply",
+        "--json",
     ]);
     let row: serde_json::Value = serde_json::from_str(&text).unwrap();
     let number = |key: &str| row[key].as_f64().unwrap_or_else(|| panic!("{key}: {row}"));

@@ -138,7 +138,7 @@ impl Plan {
             rest = after;
         }
         let grow = |(slice, first): (&mut [Item], usize)| {
-            let mut nodes = Vec::with_capacity(slice.len());
+            let mut nodes = Vec::with_capacity(slice.len() / 4);
             let (root, bounds) = grow(slice, first, 0, &mut nodes);
             Subtree { root, bounds, nodes }
         };

@@ -4,6 +4,8 @@ use super::node::Bounds;
 
 /// Bins along the split axis (Wald, *On fast construction of SAH-based bounding volume hierarchies*, 2007).
 const BINS: usize = 16;
+/// Ranges of at most this many triangles are halved: a search for the best cut gains nothing there.
+const FEW: usize = 12;
 /// From this depth on, ranges are halved, so that no input makes a deep tree.
 const HALVE_FROM: usize = 24;
 
@@ -41,7 +43,7 @@ pub(super) fn partition(items: &mut [Item], depth: usize) -> usize {
     let width = [0, 1, 2].map(|axis| high[axis] - low[axis]);
     let axis = (1..3).fold(0, |best, axis| if width[axis] > width[best] { axis } else { best });
     let scale = BINS as f32 / width[axis];
-    if depth < HALVE_FROM && scale.is_finite() {
+    if items.len() > FEW && depth < HALVE_FROM && scale.is_finite() {
         let bin = |item: &Item| (((item.centre(axis) - low[axis]) * scale) as usize).min(BINS - 1);
         let cut = cheapest_cut(items, bin);
         let middle = partition_by(items, |item| bin(item) < cut);

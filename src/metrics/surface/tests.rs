@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    numeric::Seed,
     metrics::quadrature::shapes::{cuboid, finer, sphere},
+    numeric::Seed,
     space::{DVec3, Rigid},
 };
 
@@ -232,4 +232,50 @@ fn the_number_of_threads_changes_no_bit() {
         pool.install(|| compare_surfaces(&pred, &gold, &setting))
     };
     assert_eq!(run(1), run(3));
+}
+
+/// Distance of a point to one triangle, by another road than the tree's: the foot on the plane when it lies inside, else the
+/// nearest of three segments.
+fn plain_distance_mm(p: DVec3, [a, b, c]: [DVec3; 3]) -> f64 {
+    let normal = (b - a).cross(c - a).normalize();
+    let foot = p - normal * (p - a).dot(normal);
+    let inside = [(a, b), (b, c), (c, a)].iter().all(|&(from, to)| normal.dot((to - from).cross(foot - from)) >= 0.0);
+    let to_segment = |from: DVec3, to: DVec3| {
+        let share = ((p - from).dot(to - from) / (to - from).length_squared()).clamp(0.0, 1.0);
+        p.distance(from + (to - from) * share)
+    };
+    if inside { p.distance(foot) } else { to_segment(a, b).min(to_segment(b, c)).min(to_segment(c, a)) }
+}
+
+/// Solid angle of the surface seen from a point, in units of the whole sphere (van Oosterom and Strackee 1983).
+fn winding(mesh: &Mesh, p: DVec3) -> f64 {
+    let angle = |t| {
+        let [a, b, c] = mesh.corners(t).map(|corner| corner - p);
+        let (la, lb, lc) = (a.length(), b.length(), c.length());
+        2.0 * libm::atan2(a.dot(b.cross(c)), la * lb * lc + a.dot(b) * lc + b.dot(c) * la + c.dot(a) * lb)
+    };
+    (0..mesh.triangles.len()).map(angle).sum::<f64>() / (4.0 * std::f64::consts::PI)
+}
+
+#[test]
+fn distances_and_sides_agree_with_a_plain_look_at_every_triangle() {
+    let mut stream = Seed([13; 32]).stream("plain", 0);
+    // A star: a sphere whose vertices stand at random heights, equal where corners meet.
+    let mut star = sphere(DVec3::ZERO, 1.0, 3);
+    for p in &mut star.vertices {
+        let mix = p.to_array().iter().fold(0_u64, |mix, x| mix.rotate_left(21) ^ ((x + 2.0) * 1e6).round() as u64);
+        *p *= 8.0 + 4.0 * (mix.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as f64 / 16_777_216.0;
+    }
+    let (bvh, sides) = (Bvh::new(&star), Sides::new(&star));
+    let target = Target { bvh: &bvh, sides: Some(&sides) };
+    let mut inside = 0;
+    for _ in 0..1000 {
+        let p = DVec3::new(stream.between(-13.0, 13.0), stream.between(-13.0, 13.0), stream.between(-13.0, 13.0));
+        let found = target.read(p, None).unwrap().distance_mm;
+        let plain = (0..star.triangles.len()).map(|t| plain_distance_mm(p, star.corners(t))).fold(f64::MAX, f64::min);
+        assert!((found.abs() - plain).abs() <= 1e-9, "{found} {plain}");
+        assert_eq!(found < 0.0, winding(&star, p) > 0.5, "{p} {found}");
+        inside += i32::from(found < 0.0);
+    }
+    assert!(inside > 100, "{inside}");
 }
