@@ -1,6 +1,6 @@
 //! The built-in stages, one a file: parameters, ports, and `run` = load, call, save. The registry is one slice.
 
-mod align;
+pub mod align;
 mod compare;
 mod displace;
 mod figure;

@@ -13,8 +13,8 @@ const REACH_MM: f64 = 32.0;
 
 /// The map.
 #[derive(Debug)]
-pub(super) struct Field<'a> {
-    pub(super) bone: &'a Bone,
+pub(super) struct Field {
+    pub(super) bone: Bone,
     origin: DVec3,
     cell_mm: f64,
     size: [usize; 3],
@@ -28,8 +28,8 @@ pub(super) struct Field<'a> {
     pub(super) radius_mm: f64,
 }
 
-impl<'a> Field<'a> {
-    pub(super) fn new(bone: &'a Bone) -> Self {
+impl Field {
+    pub(super) fn new(bone: Bone) -> Self {
         let (low, high) = bone.surface.bounds_mm().unwrap_or((DVec3::ZERO, DVec3::ZERO));
         let (low, high) = (low - REACH_MM, high + REACH_MM);
         let cell_mm = CELL_MM.max(libm::cbrt((high - low).element_product() / MOST_CELLS));

@@ -28,6 +28,8 @@ const LAST: (usize, usize) = (4096, 12);
 const SCORED: usize = 1536;
 /// The fit ends when a round moves the mesh by less, mm.
 const SETTLED_MM: f64 = 1e-3;
+/// Residuals beyond this many standard deviations have no weight (Tukey's biweight, 95 % efficient for normal noise).
+pub(super) const TUKEY: f64 = 4.685;
 /// Points per task.
 const CHUNK: usize = 256;
 
@@ -62,6 +64,12 @@ impl Bone {
         Ok(Self { surface, tree, level_hu, spacing_mm, voxel_from_world, low: margin, high: last - margin })
     }
 
+    /// Returns the unit normal of a triangle of the surface, out of the bone.
+    pub(super) fn normal(&self, triangle: usize) -> Option<DVec3> {
+        let [a, b, c] = *self.tree.corners(triangle)?;
+        (b - a).cross(c - a).try_normalize()
+    }
+
     /// Returns whether the scan can say anything about this place.
     pub(super) fn holds(&self, p: DVec3) -> bool {
         let voxel = self.voxel_from_world.transform_point3(p);
@@ -69,7 +77,7 @@ impl Bone {
     }
 }
 
-/// The best of some candidates.
+/// The best of some starts.
 pub(super) struct Choice {
     pub(super) motion: Rigid,
     /// Truncated mean distance, mm.
@@ -78,11 +86,14 @@ pub(super) struct Choice {
     pub(super) second_mm: Option<f64>,
 }
 
-/// Fits every candidate shortly, and returns the best.
-pub(super) fn choose(model: &Model, bone: &Bone, candidates: &[Rigid], trim: f64) -> Choice {
+/// Fits every start shortly, the promising ones longer, and returns the best.
+///
+/// The second best is fitted as long as the best before it counts as one: a short fit that has not arrived yet would look
+/// like a rival.
+pub(super) fn choose(model: &Model, bone: &Bone, starts: &[Rigid], trim: f64) -> Choice {
     // Fits that end closer than this are the same.
     const SAME_MM: f64 = 5.0;
-    let mut fitted: Vec<(f64, Rigid)> = candidates
+    let mut fitted: Vec<(f64, Rigid)> = starts
         .par_iter()
         .map(|start| {
             let motion = fit(model.points(CHOICE.0), model, bone, start, CHOICE.1, trim);
@@ -90,16 +101,30 @@ pub(super) fn choose(model: &Model, bone: &Bone, candidates: &[Rigid], trim: f64
         })
         .collect();
     fitted.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let Some(&(score_mm, motion)) = fitted.first() else {
-        return Choice { motion: Rigid::IDENTITY, score_mm: CUT_MM, second_mm: None };
+    let longer = |start: &Rigid| {
+        let motion = fit(model.points(MIDDLE.0), model, bone, start, MIDDLE.1, trim);
+        (score_mm(model.points(SCORED), bone, &motion), motion)
     };
-    let differs = |other: &&(f64, Rigid)| model.apart_mm(&motion, &other.1) > SAME_MM;
-    Choice { motion, score_mm, second_mm: fitted.iter().find(differs).map(|&(score, _)| score) }
-}
-
-/// Returns the motion after a fit with more points.
-pub(super) fn approach(model: &Model, bone: &Bone, start: &Rigid, trim: f64) -> Rigid {
-    fit(model.points(MIDDLE.0), model, bone, start, MIDDLE.1, trim)
+    let mut best: Option<(f64, Rigid)> = None;
+    for (_, start) in &fitted {
+        if best.as_ref().is_some_and(|(_, best)| model.apart_mm(best, start) <= SAME_MM) {
+            continue;
+        }
+        let one = longer(start);
+        match &mut best {
+            None => best = Some(one),
+            Some(best) if model.apart_mm(&best.1, &one.1) <= SAME_MM => {}
+            Some(best) => {
+                let second = best.0.max(one.0);
+                if one.0 < best.0 {
+                    *best = one;
+                }
+                return Choice { motion: best.1, score_mm: best.0, second_mm: Some(second) };
+            }
+        }
+    }
+    let (score_mm, motion) = best.unwrap_or((CUT_MM, Rigid::IDENTITY));
+    Choice { motion, score_mm, second_mm: None }
 }
 
 /// Returns the motion after the last fit, with most points.
@@ -158,8 +183,7 @@ fn pairs(points: &[Point], bone: &Bone, motion: &Rigid, near: &mut [Option<usize
         }
         let hit = bone.tree.closest_from(p, *near)?;
         *near = Some(hit.triangle);
-        let [a, b, c] = *bone.tree.corners(hit.triangle)?;
-        let normal = (b - a).cross(c - a).try_normalize()?;
+        let normal = bone.normal(hit.triangle)?;
         let agree = normal.dot(motion.rotation * point.normal);
         Some(Pair { p, normal, residual_mm: (hit.point - p).dot(normal), distance_mm: hit.distance_mm, agree })
     };
@@ -184,7 +208,6 @@ pub(super) fn normal_equations_at(model: &Model, bone: &Bone, motion: &Rigid, tr
 /// is weighed down with its residual (Tukey's biweight, scale from the median absolute residual).
 fn normal_equations(mut pairs: Vec<Pair>, centre: DVec3, trim: f64) -> Option<Normal> {
     const FEWEST: usize = 12;
-    const TUKEY: f64 = 4.685;
     const FLOOR_MM: f64 = 0.02;
     keep_agreeing(&mut pairs);
     let mut distances: Vec<f64> = pairs.iter().map(|pair| pair.distance_mm).collect();
@@ -218,7 +241,7 @@ fn keep_agreeing(pairs: &mut Vec<Pair>) {
 }
 
 /// Returns the value below which this share of the values lies.
-fn quantile(values: &mut [f64], share: f64) -> Option<f64> {
+pub(super) fn quantile(values: &mut [f64], share: f64) -> Option<f64> {
     let last = values.len().checked_sub(1)?;
     let at = ((values.len() as f64 * share) as usize).min(last);
     Some(*values.select_nth_unstable_by(at, f64::total_cmp).1)

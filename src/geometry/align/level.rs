@@ -78,7 +78,8 @@ pub(super) fn under(ct: &Volume<f32>, model: &Model, bone: &Bone, motion: &Rigid
     Some(f64::from(median).clamp(POSSIBLE_HU.0, POSSIBLE_HU.1))
 }
 
-fn trilinear(ct: &Volume<f32>, voxel: DVec3) -> Option<f32> {
+/// Returns the value between voxel centres, or nothing outside the outermost ones.
+pub(super) fn trilinear(ct: &Volume<f32>, voxel: DVec3) -> Option<f32> {
     let size = DVec3::from_array(ct.grid.size.map(|n| n as f64));
     if voxel.cmplt(DVec3::ZERO).any() || voxel.cmpge(size - 1.0).any() {
         return None;

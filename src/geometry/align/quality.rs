@@ -1,83 +1,85 @@
-//! How well the mesh lies on bone, and whether that is good enough.
+//! How well the mesh lies on bone, in numbers.
 
 use rayon::prelude::*;
 
 use super::{
-    AlignOptions, Alignment,
+    AlignOptions, Alignment, Handed, Weakest,
     fit::{Bone, normal_equations_at},
+    refine::Refined,
     sample::Model,
 };
-use crate::{numeric::tree_sum, space::Rigid};
+use crate::{
+    numeric::tree_sum,
+    space::{DVec3, Rigid},
+};
 
-/// A mesh whose mirror image fits this much better looks mirrored.
-const MIRROR_RATIO: f64 = 1.0;
+/// Change of the distances that the weakest motion is scaled to, mm.
+const CHANGE_MM: f64 = 0.1;
+/// Longest weakest motion that is said, mm.
+const LONGEST_MM: f64 = 1000.0;
+/// Normals that agree less than this say nothing.
+const CLEAR: f64 = 0.3;
 
-/// What the choice between starts brought, truncated mean distances in mm.
-pub(super) struct Scores {
-    pub(super) best: f64,
-    pub(super) second: Option<f64>,
-    pub(super) mirror: f64,
+/// What the way to the motion brought.
+pub(super) struct Seen {
+    pub(super) ambiguity: Option<f64>,
+    pub(super) handed: Option<Handed>,
+    pub(super) refined: Option<Refined>,
     pub(super) starts: usize,
 }
 
-/// Measures the alignment and decides.
-pub(super) fn judge(model: &Model, bone: &Bone, motion: Rigid, scores: &Scores, options: &AlignOptions) -> Alignment {
+/// Measures the alignment.
+pub(super) fn measure(model: &Model, bone: &Bone, motion: Rigid, seen: Seen, options: &AlignOptions) -> Alignment {
     let points = model.points(usize::MAX);
-    let distances: Vec<Option<f64>> = points
+    let near: Vec<Option<(f64, f64)>> = points
         .par_iter()
+        .with_min_len(256)
         .map(|point| {
             let p = motion.apply(point.position);
-            bone.holds(p).then(|| bone.tree.closest(p)).flatten().map(|hit| hit.distance_mm)
+            let hit = bone.holds(p).then(|| bone.tree.closest(p)).flatten()?;
+            let agree = bone.normal(hit.triangle).map_or(0.0, |normal| normal.dot(motion.rotation * point.normal));
+            Some((hit.distance_mm, agree))
         })
         .collect();
-    let mut inside: Vec<f64> = distances.into_iter().flatten().collect();
-    inside.sort_by(f64::total_cmp);
-    let at =
-        |share: f64| inside.get(((inside.len() as f64 * share) as usize).min(inside.len().saturating_sub(1))).copied();
+    let mut inside: Vec<(f64, f64)> = near.into_iter().flatten().collect();
+    inside.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let at = |share: f64| {
+        let last = inside.len().saturating_sub(1);
+        inside.get(((inside.len() as f64 * share) as usize).min(last)).map_or(f64::INFINITY, |near| near.0)
+    };
     let inlier_mm = options.inlier_mm.unwrap_or_else(|| (0.5 * bone.spacing_mm.max_element()).max(2.0));
-    let on_bone = &inside[..inside.partition_point(|&d| d <= inlier_mm)];
-    let squares: Vec<f64> = on_bone.iter().map(|d| d * d).collect();
+    let on_bone = &inside[..inside.partition_point(|near| near.0 <= inlier_mm)];
+    let squares: Vec<f64> = on_bone.iter().map(|near| near.0 * near.0).collect();
     let share = |part: usize, whole: usize| part as f64 / whole.max(1) as f64;
-    let ratio = |other: f64| scores.best / other.max(1e-9);
-    let mut found = Alignment {
+    let along = on_bone.iter().filter(|near| near.1 > CLEAR).count();
+    let against = on_bone.iter().filter(|near| near.1 < -CLEAR).count();
+    let condition =
+        normal_equations_at(model, bone, &motion, options.trim).map(|normal| normal.condition(model.radius_mm));
+    Alignment {
         world_from_mesh: motion,
         inlier_share: share(on_bone.len(), inside.len()),
         overlap_share: share(inside.len(), points.len()),
-        median_residual_mm: at(0.5).unwrap_or(f64::INFINITY),
-        p95_residual_mm: at(0.95).unwrap_or(f64::INFINITY),
+        median_residual_mm: at(0.5),
+        p95_residual_mm: at(0.95),
         rms_residual_mm: (tree_sum(&squares) / squares.len().max(1) as f64).sqrt(),
-        condition: normal_equations_at(model, bone, &motion, options.trim)
-            .map_or(f64::INFINITY, |normal| normal.condition(model.radius_mm)),
-        ambiguity: scores.second.map(ratio),
-        mirror: Some(ratio(scores.mirror)),
+        condition: condition.map_or(f64::INFINITY, |condition| condition.ratio),
+        weakest: condition.map(|condition| {
+            let slide_mm = (CHANGE_MM * condition.give).min(LONGEST_MM);
+            let [rx, ry, rz, x, y, z] = condition.weakest;
+            Weakest {
+                slide_mm,
+                rotation_deg: (DVec3::new(rx, ry, rz) * (slide_mm * 180.0 / std::f64::consts::PI)).to_array(),
+                translation_mm: (DVec3::new(x, y, z) * slide_mm).to_array(),
+            }
+        }),
+        ambiguity: seen.ambiguity,
+        handed: seen.handed,
+        outwards_share: share(along, along + against),
+        edge_share: seen.refined.map(|refined| refined.edge_share),
+        swell_mm: seen.refined.map(|refined| refined.swell_mm),
         bone_hu: bone.level_hu,
-        starts: scores.starts,
+        starts: seen.starts,
+        notes: Vec::new(),
         refusal: None,
-    };
-    found.refusal = refusal(&found, options);
-    found
-}
-
-fn refusal(found: &Alignment, options: &AlignOptions) -> Option<String> {
-    let percent = |share: f64| 100.0 * share;
-    if found.mirror.is_some_and(|ratio| ratio > MIRROR_RATIO) {
-        return Some("the mirror image of the mesh fits the scan better: check its frame (LPS or RAS)".to_owned());
     }
-    if found.overlap_share < options.accept_overlap_share {
-        return Some(format!(
-            "only {:.0} % of the mesh lies inside the scan (limit {:.0} %)",
-            percent(found.overlap_share),
-            percent(options.accept_overlap_share)
-        ));
-    }
-    if found.median_residual_mm > options.accept_median_mm || found.inlier_share < options.accept_inlier_share {
-        return Some(format!(
-            "median distance to bone {:.2} mm (limit {} mm), {:.0} % of the surface on bone (limit {:.0} %)",
-            found.median_residual_mm,
-            options.accept_median_mm,
-            percent(found.inlier_share),
-            percent(options.accept_inlier_share)
-        ));
-    }
-    None
 }

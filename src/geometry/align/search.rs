@@ -24,7 +24,7 @@ const CUT_MM: (f64, f64) = (20.0, 10.0);
 const SAME_MM: f64 = 10.0;
 
 /// Returns the most promising motions that differ, best first.
-pub(super) fn search(model: &Model, field: &Field<'_>, most: usize) -> Vec<Rigid> {
+pub(super) fn search(model: &Model, field: &Field, most: usize) -> Vec<Rigid> {
     let shifts = shifts(model, field);
     let mut starts: Vec<(f64, usize, Rigid)> = (0..ROTATIONS)
         .into_par_iter()
@@ -57,7 +57,7 @@ pub(super) fn search(model: &Model, field: &Field<'_>, most: usize) -> Vec<Rigid
 
 /// Returns the shifts of the centroid that are tried: the less the two surfaces agree in size, the more content one has
 /// that the other has not, and the farther their centroids may lie apart.
-fn shifts(model: &Model, field: &Field<'_>) -> Vec<DVec3> {
+fn shifts(model: &Model, field: &Field) -> Vec<DVec3> {
     let step_mm = (1.5 * (model.radius_mm - field.radius_mm).abs()).clamp(10.0, 40.0);
     let steps = [-1.0, 0.0, 1.0];
     let mut shifts = Vec::with_capacity(27);
@@ -70,7 +70,7 @@ fn shifts(model: &Model, field: &Field<'_>) -> Vec<DVec3> {
 }
 
 /// Returns the best of the shifts of a motion, with its cost.
-fn best_shift(model: &Model, field: &Field<'_>, motion: &Rigid, shifts: &[DVec3]) -> (f64, DVec3) {
+fn best_shift(model: &Model, field: &Field, motion: &Rigid, shifts: &[DVec3]) -> (f64, DVec3) {
     let place = |point: &Point| field.in_cells(motion.apply(point.position)).as_vec3().to_array();
     let places: Vec<[f32; 3]> = model.points(POINTS.0).iter().map(place).collect();
     let mut best = (f64::INFINITY, DVec3::ZERO);
@@ -102,7 +102,7 @@ fn rotation(i: usize) -> DMat3 {
 }
 
 /// Returns the mean distance to bone, cut off; a point outside the map costs three quarters of the cut.
-fn cost(points: &[Point], field: &Field<'_>, motion: &Rigid, cut_mm: f64) -> f64 {
+fn cost(points: &[Point], field: &Field, motion: &Rigid, cut_mm: f64) -> f64 {
     let one = |point: &Point| {
         let p = motion.apply(point.position);
         match field.nearest(p) {
@@ -114,7 +114,7 @@ fn cost(points: &[Point], field: &Field<'_>, motion: &Rigid, cut_mm: f64) -> f64
 }
 
 /// Fits point to point on the map: coarse, but from far away.
-fn fit(model: &Model, field: &Field<'_>, start: &Rigid) -> Rigid {
+fn fit(model: &Model, field: &Field, start: &Rigid) -> Rigid {
     let mut motion = *start;
     for round in 0..ROUNDS {
         let share = round as f64 / (ROUNDS - 1) as f64;

@@ -1,0 +1,124 @@
+//! Left or right: whether the mesh or its mirror image fits the scan, and how sure that is.
+//!
+//! A head is so nearly symmetric that the residuals of a mirrored mesh may pass every limit, and their ratio to those of the
+//! mesh itself has no natural threshold. So the two are compared point by point, each image at its own best place: the
+//! differences are alike where the head is symmetric, and speak where it is not. Neighbours do not speak independently,
+//! therefore the differences are summed over patches of the surface, and the spread between patches gives the standard
+//! error (a delete-one jackknife of the weighted mean). Three standard errors decide; less is said to be undecided.
+
+use rayon::prelude::*;
+
+use super::{fit::Bone, sample::Model};
+use crate::{
+    numeric::tree_sum,
+    space::{DVec3, Rigid},
+};
+
+/// Distances are cut off here, mm: the hole of the skull shall speak, but not shout.
+const CUT_MM: f64 = 4.0;
+/// Patches along a root mean square radius of the mesh.
+const PATCHES: f64 = 2.5;
+/// Standard errors that decide.
+const SURE: f64 = 3.0;
+/// A smaller difference, as a share of the residual, is none.
+const LEAST: f64 = 0.02;
+/// Fewest points and patches that say anything.
+const FEWEST: (usize, usize) = (200, 6);
+
+/// What the comparison says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Hand {
+    /// The mesh fits better than its mirror image.
+    Same,
+    /// The mirror image fits better: the mesh is mirrored.
+    Mirrored,
+    /// Both fit alike: left cannot be told from right.
+    Unclear,
+}
+
+/// The mesh against its mirror image.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Handed {
+    /// The verdict.
+    pub hand: Hand,
+    /// Mean distance of the mesh to bone over that of its mirror image, cut off at 4 mm.
+    pub ratio: f64,
+    /// Difference of these distances in standard errors; positive when the mirror image fits better.
+    pub standard_errors: f64,
+}
+
+/// Compares a mesh at its place with its mirror image at its own; nothing when too few points lie in the scan both times.
+pub(super) fn compare(model: &Model, motion: &Rigid, mirrored: &Model, other: &Rigid, bone: &Bone) -> Option<Handed> {
+    let distance = |p: DVec3| {
+        let hit = bone.holds(p).then(|| bone.tree.closest_within(p, CUT_MM))?;
+        Some(hit.map_or(CUT_MM, |hit| hit.distance_mm))
+    };
+    let pairs: Vec<Option<(f64, f64)>> = model
+        .points(usize::MAX)
+        .par_iter()
+        .zip(mirrored.points(usize::MAX))
+        .with_min_len(256)
+        .map(|(a, b)| Some((distance(motion.apply(a.position))?, distance(other.apply(b.position))?)))
+        .collect();
+    let step_mm = model.radius_mm / PATCHES;
+    let patch = |p: DVec3| ((p - model.centroid) / step_mm).floor().to_array().map(|v| v as i32);
+    let mut spoken: Vec<([i32; 3], f64, f64)> = (model.points(usize::MAX).iter().zip(&pairs))
+        .filter_map(|(point, pair)| pair.map(|(own, mirror)| (patch(point.position), own, mirror)))
+        .collect();
+    spoken.sort_by_key(|&(patch, ..)| patch);
+    let patches: Vec<(f64, f64)> = spoken
+        .chunk_by(|a, b| a.0 == b.0)
+        .map(|patch| {
+            (patch.len() as f64, tree_sum(&patch.iter().map(|(_, own, mirror)| own - mirror).collect::<Vec<_>>()))
+        })
+        .collect();
+    if spoken.len() < FEWEST.0 || patches.len() < FEWEST.1 {
+        return None;
+    }
+    let sum = |value: &dyn Fn(&([i32; 3], f64, f64)) -> f64| tree_sum(&spoken.iter().map(value).collect::<Vec<_>>());
+    let (own, mirror) = (sum(&|one| one.1), sum(&|one| one.2));
+    Some(verdict(&patches, own, mirror, spoken.len() as f64))
+}
+
+/// Returns the verdict from the points and summed differences of the patches, and the summed distances of all points.
+fn verdict(patches: &[(f64, f64)], own: f64, mirror: f64, points: f64) -> Handed {
+    let mean = (own - mirror) / points;
+    let n = patches.len() as f64;
+    let leave_out = |&(count, sum): &(f64, f64)| (own - mirror - sum) / (points - count).max(1.0) - mean;
+    let squares: f64 = patches.iter().map(leave_out).map(|d| d * d).sum();
+    let error = ((n - 1.0) / n * squares).sqrt();
+    let standard_errors = mean / error.max(1e-9);
+    let least = LEAST * (own + mirror) / (2.0 * points);
+    let hand = if standard_errors.abs() < SURE || mean.abs() < least {
+        Hand::Unclear
+    } else if mean < 0.0 {
+        Hand::Same
+    } else {
+        Hand::Mirrored
+    };
+    Handed { hand, ratio: own / mirror.max(1e-9), standard_errors }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patches_that_agree_decide_and_one_that_shouts_does_not() {
+        let patches: Vec<(f64, f64)> = (0..20).map(|i| (10.0, -4.0 - f64::from(i % 3))).collect();
+        let sum: f64 = patches.iter().map(|p| p.1).sum();
+        let found = verdict(&patches, 100.0, 100.0 - sum, 200.0);
+        assert_eq!(found.hand, Hand::Same);
+        assert!(found.standard_errors < -20.0 && found.ratio < 0.6, "{found:?}");
+        assert_eq!(
+            verdict(&patches.iter().map(|p| (p.0, -p.1)).collect::<Vec<_>>(), 200.0, 200.0 + sum, 200.0).hand,
+            Hand::Mirrored
+        );
+        let mut shouting = vec![(10.0, 0.1); 19];
+        shouting.push((10.0, -40.0));
+        let sum: f64 = shouting.iter().map(|p| p.1).sum();
+        assert_eq!(verdict(&shouting, 100.0, 100.0 - sum, 200.0).hand, Hand::Unclear);
+        assert_eq!(verdict(&vec![(10.0, 0.0); 20], 50.0, 50.0, 200.0).hand, Hand::Unclear);
+    }
+}
