@@ -114,12 +114,24 @@ fn push_all(push: &Push<'_>, map_gradients: &mut [f32], simd: Simd) -> Vec<BandS
     }
 }
 
-/// Returns the sum of lanes and bands, in f64 and in order, for each set of lanes.
+/// Returns the sum of bands and lanes for each set of lanes: bands in order lane by lane, then the lanes halved four times.
 pub(super) fn add_bands(bands: &[BandSums]) -> Vec<f32> {
     let sets = bands.first().map_or(0, Vec::len);
-    (0..sets)
-        .map(|set| bands.iter().flat_map(|band| &band[set]).fold(0.0_f64, |sum, &lane| sum + f64::from(lane)) as f32)
-        .collect()
+    let total = |set: usize| {
+        let mut lanes = [0.0_f64; LANES];
+        for band in bands {
+            for (sum, &lane) in lanes.iter_mut().zip(&band[set]) {
+                *sum += f64::from(lane);
+            }
+        }
+        for half in [8, 4, 2, 1] {
+            for lane in 0..half {
+                lanes[lane] += lanes[lane + half];
+            }
+        }
+        lanes[0] as f32
+    };
+    (0..sets).map(total).collect()
 }
 
 /// Copies the input's gradients out of the padded rows.

@@ -15,8 +15,11 @@
 //!              δ_k = f_k > 0 ? g_k : 0
 //!              E_t(q) = Σ δ_k over the pixels whose tap t reads pixel q: rows first (direct + reflected), then columns
 //!              for each earlier map c, tap t: g_c(q) = fma(E_t(q), w_k[c][t], g_c(q))
-//! weights    dw_k[c][t] = Σ_q E_t(q) f_c(q): bands of 32 rows; in a band lane x mod 16 is one f32 chain of fma over rows
-//!            and columns; then lanes and bands are added in order in f64. Biases: the same with f = 1.
+//! weights    dw_k[c][t] = Σ_q E_t(q) f_c(q): bands of 32 rows (the last may be shorter). In a band, lane x mod 16 is one f32
+//!            chain from 0 over its rows, and in a row over its columns: s = fma(E_t(q), f_c(q), s). Then in f64: lane l's
+//!            total is the sum over the bands from 0, first band first; the 16 totals are halved four times,
+//!            v_l = v_l + v_(l + n) for n = 8, 4, 2, 1; v_0 is rounded to f32 once. db_k: the same with f = 1.
+//! head       dw_o[c], db_o: the same with dlogit_o in the place of E_t.
 //! ```
 //! Gathering through `E`, the adjoint of the reflected shift, makes the backward pass a product of small dense matrices
 //! over whole rows: no border case and no padded gradient is left in the hot loop.
