@@ -4,7 +4,13 @@
 //! `q` is read through tap 0 by `q + d`, and near the edge also by the output whose reading was reflected onto it; tap 2
 //! is the mirror image, tap 1 reads in place.
 
-use super::maps::Size;
+#![expect(unsafe_code, reason = "reads rows of maps that other threads use at the same time")]
+
+use super::{
+    buffer::Buffer,
+    lanes::{Lanes, multiversion},
+    maps::{MARGIN, Size, View},
+};
 use crate::model::border::Border;
 
 /// Returns the one or two outputs along an axis of `n` that read pixel `q` through a tap, direct reading first.
@@ -17,74 +23,104 @@ fn readers(q: usize, tap: usize, n: usize, d: usize, border: Border) -> [Option<
     }
 }
 
-/// The nine adjoint images of a plane for a block of rows: `[tap][row][column up to whole tiles]`.
+/// Columns of a tile of images: nine images of so many columns lie side by side.
+pub(super) const SPAN: usize = 64;
+
+/// A map's δ: its gradient where the map is positive. It is made where it is read, and stands nowhere.
+#[derive(Clone, Copy)]
+pub(super) struct Delta {
+    pub(super) maps: View,
+    pub(super) gradients: View,
+    pub(super) channel: usize,
+    pub(super) dilation: usize,
+    pub(super) border: Border,
+}
+
+multiversion! {
+    /// Fills in the images of map number `at.1` for row `at.0` of the block, which is row `y` of the slice.
+    ///
+    /// # Safety
+    /// Nobody writes the gradients of the map meanwhile.
+    pub(super) [unsafe] fn fill(images: &mut Adjoint, at: (usize, usize), y: usize, delta: &Delta) = fill_body
+}
+
+#[inline(always)]
+unsafe fn fill_body<L: Lanes>(images: &mut Adjoint, at: (usize, usize), y: usize, delta: &Delta) {
+    // SAFETY: the caller's promise.
+    unsafe { images.fill::<L>(at, y, delta) };
+}
+
+/// The nine adjoint images of several maps' δ for a few rows: `[row][tile of 64 columns][map][tap][64]`.
 pub(super) struct Adjoint {
     size: Size,
-    rows: usize,
-    data: Vec<f32>,
-    row_sum: Vec<f32>,
+    tiles: usize,
+    maps: usize,
+    data: Buffer,
+    row_sum: Buffer,
 }
 
 impl Adjoint {
-    /// Returns room for blocks of up to `rows` rows.
-    pub(super) fn new(size: Size, rows: usize) -> Self {
-        Self { size, rows, data: vec![0.0; 9 * rows * size.padded()], row_sum: vec![0.0; size.padded()] }
+    /// Returns room for up to `rows` rows of `maps` maps.
+    pub(super) fn new(size: Size, rows: usize, maps: usize) -> Self {
+        let tiles = size.columns.div_ceil(SPAN);
+        let data = Buffer::any(rows * tiles * maps * 9 * SPAN);
+        Self { size, tiles, maps, data, row_sum: Buffer::zeros(tiles * SPAN + 2 * MARGIN) }
     }
 
-    /// Returns the image of one tap for one row of the block.
+    /// Returns the address of the images of map number `map` and those after it, `[map][tap][64]`.
     #[inline(always)]
-    pub(super) fn row(&self, tap: usize, row: usize) -> &[f32] {
-        let width = self.size.padded();
-        &self.data[(tap * self.rows + row) * width..][..width]
+    pub(super) fn at(&self, row: usize, tile: usize, map: usize) -> *const f32 {
+        debug_assert!(tile < self.tiles && map < self.maps);
+        self.data.as_ptr().wrapping_add(((row * self.tiles + tile) * self.maps + map) * 9 * SPAN)
     }
 
-    /// Fills the block with the images of rows `first..first + count` of `delta`.
+    /// As the function [`fill`].
     #[inline(always)]
-    pub(super) fn fill(&mut self, delta: &[f32], first: usize, count: usize, d: usize, border: Border) {
+    unsafe fn fill<L: Lanes>(&mut self, (row, map): (usize, usize), y: usize, delta: &Delta) {
         let Size { rows, columns } = self.size;
-        let width = self.size.padded();
-        for row in 0..count {
-            for ky in 0..3 {
-                let [direct, reflected] = readers(first + row, ky, rows, d, border);
-                let source = |y: usize| &delta[y * width..][..columns];
-                match (direct, reflected) {
-                    (Some(a), Some(b)) => {
-                        for ((sum, a), b) in self.row_sum.iter_mut().zip(source(a)).zip(source(b)) {
-                            *sum = a + b;
-                        }
+        let Delta { maps, gradients, channel, dilation: d, border } = *delta;
+        for ky in 0..3 {
+            let [direct, reflected] = readers(y, ky, rows, d, border);
+            let sum = &mut self.row_sum[MARGIN..][..columns];
+            for (source, add) in [(direct.or(reflected), false), (direct.and(reflected), true)] {
+                if let Some(y) = source {
+                    // SAFETY: nobody writes maps in the backward pass; gradients are the caller's promise.
+                    let (values, gradients) = unsafe { (maps.row(y, channel), gradients.row(y, channel)) };
+                    for ((sum, &value), &gradient) in sum.iter_mut().zip(values).zip(gradients) {
+                        let delta = if value > 0.0 { gradient } else { 0.0 };
+                        *sum = if add { *sum + delta } else { delta };
                     }
-                    (Some(y), None) | (None, Some(y)) => self.row_sum[..columns].copy_from_slice(source(y)),
-                    (None, None) => self.row_sum[..columns].fill(0.0),
+                } else if !add {
+                    sum.fill(0.0);
                 }
-                for kx in 0..3 {
-                    let out = &mut self.data[((3 * ky + kx) * self.rows + row) * width..][..columns];
-                    shift_columns(&self.row_sum[..columns], out, kx, d, border);
+            }
+            self.shift::<L>((row, map), ky, d, border);
+        }
+    }
+
+    /// Writes the three images of one row tap from the row in `row_sum`.
+    #[inline(always)]
+    fn shift<L: Lanes>(&mut self, (row, map): (usize, usize), ky: usize, d: usize, border: Border) {
+        let columns = self.size.columns;
+        let image = |tile: usize, kx: usize| ((row * self.tiles + tile) * self.maps + map) * 9 * SPAN + (3 * ky + kx) * SPAN;
+        for tile in 0..self.tiles {
+            for kx in 0..3 {
+                let from = &self.row_sum[MARGIN + tile * SPAN + d - kx * d..][..SPAN];
+                let to = &mut self.data[image(tile, kx)..][..SPAN];
+                for x in (0..SPAN).step_by(L::N) {
+                    L::load(&from[x..]).store(&mut to[x..]);
                 }
             }
         }
-    }
-}
-
-/// Writes the adjoint of one column tap of a row.
-#[inline(always)]
-fn shift_columns(row: &[f32], out: &mut [f32], kx: usize, d: usize, border: Border) {
-    let n = row.len();
-    match kx {
-        0 => {
-            out[..n - d].copy_from_slice(&row[d..]);
-            out[n - d..].fill(0.0);
+        let place = |q: usize, kx: usize| image(q / SPAN, kx) + q % SPAN;
+        for q in columns..(columns + d).min(self.tiles * SPAN) {
+            self.data[place(q, 2)] = 0.0;
         }
-        1 => out.copy_from_slice(row),
-        _ => {
-            out[d..].copy_from_slice(&row[..n - d]);
-            out[..d].fill(0.0);
-        }
-    }
-    if kx != 1 {
-        let near_edge = if kx == 0 { 0..n.min(d + 1) } else { n.saturating_sub(d + 1)..n };
-        for q in near_edge {
-            if let Some(i) = readers(q, kx, n, d, border)[1] {
-                out[q] += row[i];
+        for (kx, near_edge) in [(0, 0..columns.min(d + 1)), (2, columns.saturating_sub(d + 1)..columns)] {
+            for q in near_edge {
+                if let Some(i) = readers(q, kx, columns, d, border)[1] {
+                    self.data[place(q, kx)] += self.row_sum[MARGIN + i];
+                }
             }
         }
     }

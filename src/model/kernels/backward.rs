@@ -1,23 +1,30 @@
 //! The backward pass: gradients of parameters, and of the input where somebody wants it.
+//!
+//! Layers are taken in the groups of the forward pass, last first. Inside a group each layer's δ goes to the earlier maps of
+//! the group, layer by layer. Then the δ of all its layers are complete, and one pass over the rows of the slice adds
+//! them to all maps before the group and sums up the group's weight gradients; a row's maps and gradients come from memory
+//! once a group.
+
+#![expect(unsafe_code, reason = "threads write different parts of the gradients")]
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::{
     Simd,
-    adjoint::Adjoint,
-    head,
-    lanes::{Lanes, multiversion},
-    maps::{Maps, Size, padded_plane},
+    adjoint::{self, Adjoint, Delta},
+    buffer::Buffer,
+    forward::{for_pieces, groups},
+    head::{self, Head},
+    maps::{Maps, Size, View},
+    push::{LANES, Packed, push, weight_sums},
     worth_splitting,
 };
-use crate::model::{border::Border, msdnet::Architecture};
+use crate::model::msdnet::Architecture;
 
 /// Rows that share one set of f32 lanes; short enough that their rounding stays far below 1e-5.
-pub(super) const BAND: usize = 32;
-/// Lanes of a weight gradient: column x belongs to lane x mod 16.
-pub(super) const LANES: usize = 16;
-/// Earlier maps whose gradients are updated together, sharing the loads of the adjoint images.
-const TOGETHER: usize = 4;
+const BAND: usize = 32;
 
 /// Whether the gradient of the input is wanted. Training does not need it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,20 +44,18 @@ pub struct Gradients {
     pub input: Option<Vec<f32>>,
 }
 
-/// One map's δ on its way to all earlier maps.
-struct Push<'a> {
-    maps: &'a Maps,
-    /// δ, rows up to whole tiles.
-    delta: &'a [f32],
-    weights: &'a [[f32; 9]],
-    dilation: usize,
-    border: Border,
+/// Layers whose δ are pushed together.
+struct Group<'a> {
+    maps: View,
+    gradients: View,
+    net: &'a Architecture,
+    parameters: &'a [f32],
+    layers: Range<usize>,
+    /// The output layer, in the first group that is handled.
+    head: Option<&'a Head<'a>>,
     /// The first map whose gradient is wanted.
     first_wanted: usize,
 }
-
-/// Sums of one band: a set of lanes for each tap of each earlier map, then one for the bias.
-type BandSums = Vec<[f32; LANES]>;
 
 /// Returns the gradients for one slice, given those of its logits (`[class][y][x]`).
 #[must_use]
@@ -62,243 +67,181 @@ pub fn backward(
     (input, simd): (InputGradient, Simd),
 ) -> Gradients {
     let size = maps.size;
-    let mut gradients = vec![0.0; parameters.len()];
-    let logit_gradients: Vec<Vec<f32>> =
-        logit_gradients.chunks_exact(size.pixels()).map(|plane| padded_plane(plane, size)).collect();
-    let mut map_gradients =
-        head::backward(maps, parameters, &logit_gradients, net, simd, &mut gradients[net.head_range()]);
-    let mut delta = vec![0.0; size.rows * size.padded()];
-    for map in (0..net.maps()).rev() {
-        masked_delta(maps, &map_gradients, net.input_channels + map, &mut delta);
-        let push = Push {
-            maps,
-            delta: &delta,
-            weights: parameters[net.weight_range(map)].as_chunks().0,
-            dilation: net.dilation(map / net.width),
-            border: net.border,
-            first_wanted: if input == InputGradient::Wanted { 0 } else { net.input_channels },
+    let mut own = vec![0.0; parameters.len()];
+    let mut gradients = Maps::new(size, net.channels());
+    let head = Head::new(size, parameters, logit_gradients, net);
+    for layers in groups(net).rev() {
+        let first_wanted = if input == InputGradient::Wanted { 0 } else { net.input_channels };
+        let group = Group {
+            maps: maps.view(),
+            gradients: gradients.view_mut(),
+            net,
+            parameters,
+            head: (layers.end == net.depth).then_some(&head),
+            layers,
+            first_wanted,
         };
-        let bands = push_all(&push, &mut map_gradients, simd);
-        let mut sums = add_bands(&bands);
-        gradients[net.bias_range()][map] = sums.pop().unwrap_or(0.0);
-        gradients[net.weight_range(map)].copy_from_slice(&sums);
+        if group.head.is_some() {
+            for_pieces(size.rows, BAND, net.classes * group.members().len() * size.pixels(), |rows| {
+                group.start_rows(group.earlier()..net.channels(), rows, simd);
+            });
+        }
+        for layer in group.layers.clone().rev() {
+            push_inside(&group, layer, simd);
+        }
+        push_out(&group, &mut own, simd);
     }
-    let input = (input == InputGradient::Wanted).then(|| input_gradients(maps, &map_gradients, net.input_channels));
-    Gradients { parameters: gradients, input }
+    let input = (input == InputGradient::Wanted)
+        .then(|| (0..net.input_channels).flat_map(|channel| gradients.plane(channel)).collect());
+    Gradients { parameters: own, input }
 }
 
-/// Writes δ: the gradient of a map where the map is positive.
-fn masked_delta(maps: &Maps, map_gradients: &[f32], channel: usize, delta: &mut [f32]) {
-    let width = maps.size.padded();
-    for (y, row) in delta.chunks_exact_mut(width).enumerate() {
-        let gradients = &map_gradients[(y * maps.channels + channel) * width..][..width];
-        for ((delta, &gradient), &value) in row.iter_mut().zip(gradients).zip(maps.row(y, channel)) {
-            *delta = if value > 0.0 { gradient } else { 0.0 };
+impl Group<'_> {
+    /// Returns the group's maps, numbered without the input.
+    fn members(&self) -> Range<usize> {
+        self.layers.start * self.net.width..self.layers.end * self.net.width
+    }
+
+    /// Returns the number of maps before the group.
+    fn earlier(&self) -> usize {
+        self.net.inputs(self.layers.start)
+    }
+
+    /// Returns the δ of a map, which is numbered without the input.
+    fn delta(&self, map: usize) -> Delta {
+        Delta {
+            maps: self.maps,
+            gradients: self.gradients,
+            channel: self.net.input_channels + map,
+            dilation: self.net.dilation(map / self.net.width),
+            border: self.net.border,
         }
     }
+
+    /// Returns the nine taps of a map for each earlier map.
+    fn weights(&self, map: usize) -> &[[f32; 9]] {
+        self.parameters[self.net.weight_range(map)].as_chunks().0
+    }
+
+    /// Sets rows of some maps' gradients to what the output layer gives. Nobody else uses these rows meanwhile.
+    fn start_rows(&self, channels: Range<usize>, rows: Range<usize>, simd: Simd) {
+        let Some(head) = self.head else { return };
+        for y in rows {
+            for channel in channels.clone() {
+                // SAFETY: the row belongs to this call alone.
+                head::start(simd, head, y, channel, unsafe { self.gradients.row_mut(y, channel) });
+            }
+        }
+    }
+
+    /// Returns the number of sets of lanes for the weights and bias of a map.
+    fn sets(&self, map: usize) -> usize {
+        9 * self.net.inputs(map / self.net.width) + 1
+    }
 }
 
-/// Adds a map's δ to the gradients of all earlier maps; returns the sums of its weight gradients by band.
-fn push_all(push: &Push<'_>, map_gradients: &mut [f32], simd: Simd) -> Vec<BandSums> {
-    let size = push.maps.size;
-    let band_length = BAND * push.maps.channels * size.padded();
-    let band = |(band, gradients): (usize, &mut [f32])| {
-        let mut sums = vec![[0.0; LANES]; 9 * push.weights.len() + 1];
-        push_band(simd, push, band * BAND, gradients, &mut sums);
+/// Adds the δ of a layer to the gradients of the earlier maps of its group.
+fn push_inside(group: &Group<'_>, layer: usize, simd: Simd) {
+    let (net, size) = (group.net, group.maps.size);
+    let (first, count) = (group.earlier(), net.inputs(layer) - group.earlier());
+    if count > 0 {
+        let packed = Packed::new(first, count, net.width, |i| group.weights((layer + 1) * net.width - 1 - i));
+        for_pieces(size.rows, BAND, 9 * net.width * count * size.pixels(), |rows| {
+            push_rows(group, layer, &packed, rows, simd);
+        });
+    }
+}
+
+/// Handles some rows of [`push_inside`].
+fn push_rows(group: &Group<'_>, layer: usize, packed: &Packed, rows: Range<usize>, simd: Simd) {
+    let mut images = Adjoint::new(group.maps.size, 1, group.net.width);
+    for y in rows {
+        for member in 0..group.net.width {
+            let delta = group.delta((layer + 1) * group.net.width - 1 - member);
+            // SAFETY: this loop writes only gradients of earlier layers.
+            unsafe { adjoint::fill(simd, &mut images, (0, member), y, &delta) };
+        }
+        // SAFETY: these rows of the earlier maps' gradients belong to this call alone.
+        unsafe { push(simd, packed, (&images, 0), group.gradients, y) };
+    }
+}
+
+/// Adds the δ of a group to the gradients of all maps before it, and sets the gradients of its weights and biases (and of
+/// the output layer's).
+fn push_out(group: &Group<'_>, own: &mut [f32], simd: Simd) {
+    let (net, size, members) = (group.net, group.maps.size, group.members());
+    let count = group.earlier().saturating_sub(group.first_wanted);
+    let packed = Packed::new(group.first_wanted, count, members.len(), |i| group.weights(members.end - 1 - i));
+    let sets: usize = members.clone().map(|map| group.sets(map)).sum::<usize>() + group.head.map_or(0, Head::sets);
+    let band = |band: usize| {
+        let mut sums = Buffer::zeros(sets * LANES);
+        push_band(group, &packed, band * BAND..size.rows.min((band + 1) * BAND), &mut sums, simd);
         sums
     };
-    if worth_splitting(18 * push.weights.len() * size.pixels()) {
-        map_gradients.par_chunks_mut(band_length).enumerate().map(band).collect()
-    } else {
-        map_gradients.chunks_mut(band_length).enumerate().map(band).collect()
+    let bands = size.rows.div_ceil(BAND);
+    let split = worth_splitting(18 * members.len() * group.earlier() * size.pixels());
+    let bands: Vec<Buffer> =
+        if split { (0..bands).into_par_iter().map(band).collect() } else { (0..bands).map(band).collect() };
+    let total = |set: usize| total(&bands, set);
+    let totals: Vec<f32> =
+        if split { (0..sets).into_par_iter().map(total).collect() } else { (0..sets).map(total).collect() };
+    let mut at = 0;
+    for map in members.rev() {
+        let count = group.sets(map);
+        let (weights, bias) = totals[at..at + count].split_at(count - 1);
+        own[net.weight_range(map)].copy_from_slice(weights);
+        own[net.bias_range()][map] = bias[0];
+        at += count;
+    }
+    if group.head.is_some() {
+        own[net.head_range()].copy_from_slice(&totals[at..]);
     }
 }
 
-/// Returns the sum of bands and lanes for each set of lanes: bands in order lane by lane, then the lanes halved four times.
-pub(super) fn add_bands(bands: &[BandSums]) -> Vec<f32> {
-    let sets = bands.first().map_or(0, Vec::len);
-    let total = |set: usize| {
-        let mut lanes = [0.0_f64; LANES];
-        for band in bands {
-            for (sum, &lane) in lanes.iter_mut().zip(&band[set]) {
-                *sum += f64::from(lane);
-            }
-        }
-        for half in [8, 4, 2, 1] {
-            for lane in 0..half {
-                lanes[lane] += lanes[lane + half];
-            }
-        }
-        lanes[0] as f32
-    };
-    (0..sets).map(total).collect()
-}
-
-/// Copies the input's gradients out of the padded rows.
-fn input_gradients(maps: &Maps, map_gradients: &[f32], channels: usize) -> Vec<f32> {
-    let Size { rows, columns } = maps.size;
-    let row = |c: usize, y: usize| &map_gradients[(y * maps.channels + c) * maps.size.padded()..][..columns];
-    (0..channels).flat_map(|c| (0..rows).flat_map(move |y| row(c, y).iter().copied())).collect()
-}
-
-multiversion! {
-    /// Handles the band that begins at row `first_row`; `gradients` are its rows of all maps.
-    fn push_band(push: &Push<'_>, first_row: usize, gradients: &mut [f32], sums: &mut [[f32; LANES]]) = band_body
-}
-
-#[inline(always)]
-fn band_body<L: Lanes, const WIDE: usize, const HALF: usize>(
-    push: &Push<'_>,
-    first_row: usize,
-    gradients: &mut [f32],
-    sums: &mut [[f32; LANES]],
-) {
-    let Push { maps, weights, .. } = *push;
-    let row_length = maps.channels * maps.size.padded();
-    let rows = gradients.len() / row_length;
-    // The nine images of a block should stay in the first-level cache.
-    let block_rows = (512 / maps.size.padded()).clamp(1, 8).min(rows);
-    let mut adjoint = Adjoint::new(maps.size, block_rows);
-    let mut from = 0;
-    while from < rows {
-        let count = block_rows.min(rows - from);
-        adjoint.fill(push.delta, first_row + from, count, push.dilation, push.border);
-        let block = Block { maps, adjoint: &adjoint, first_row: first_row + from, rows: count };
-        let gradients = &mut gradients[from * row_length..][..count * row_length];
-        let whole = weights.len() - weights.len() % TOGETHER;
-        for map in (0..whole).step_by(TOGETHER) {
-            for pair in (map..map + TOGETHER).step_by(2) {
-                block.weight_sums::<L, HALF, 2>(pair, &mut sums[9 * pair..]);
-            }
-        }
-        for map in whole..weights.len() {
-            block.weight_sums::<L, HALF, 1>(map, &mut sums[9 * map..]);
-        }
-        block.bias_sum(&mut sums[9 * weights.len()]);
-        let wanted = push.first_wanted;
-        let whole = wanted + (weights.len() - wanted) / TOGETHER * TOGETHER;
-        for map in (wanted..whole).step_by(TOGETHER) {
-            block.map_gradients::<L, WIDE, TOGETHER>(map, &weights[map..], gradients);
-        }
-        for map in whole..weights.len() {
-            block.map_gradients::<L, WIDE, 1>(map, &weights[map..], gradients);
-        }
-        from += count;
-    }
-}
-
-/// A few rows of the adjoint images, with the maps that meet them.
-struct Block<'a> {
-    maps: &'a Maps,
-    adjoint: &'a Adjoint,
-    first_row: usize,
-    rows: usize,
-}
-
-impl Block<'_> {
-    /// Adds to the lanes of the weight gradients of `M` maps from `map` on.
-    #[inline(always)]
-    #[expect(clippy::needless_range_loop, reason = "indices of register tiles, known when compiled")]
-    fn weight_sums<L: Lanes, const HALF: usize, const M: usize>(&self, map: usize, sums: &mut [[f32; LANES]]) {
-        for ky in 0..3 {
-            let mut lanes = [[[L::splat(0.0); HALF]; 3]; M];
-            for m in 0..M {
-                for kx in 0..3 {
-                    for i in 0..HALF {
-                        lanes[m][kx][i] = L::load(&sums[9 * m + 3 * ky + kx][i * L::N..]);
-                    }
-                }
-            }
-            for row in 0..self.rows {
-                let images: [&[f32]; 3] = std::array::from_fn(|kx| self.adjoint.row(3 * ky + kx, row));
-                let values: [&[f32]; M] = std::array::from_fn(|m| self.maps.row(self.first_row + row, map + m));
-                for x in (0..images[0].len()).step_by(LANES) {
-                    for i in 0..HALF {
-                        let at = x + i * L::N;
-                        let value: [L; M] = std::array::from_fn(|m| L::load(&values[m][at..]));
-                        for kx in 0..3 {
-                            let image = L::load(&images[kx][at..]);
-                            for m in 0..M {
-                                lanes[m][kx][i] = image.fma(value[m], lanes[m][kx][i]);
-                            }
-                        }
-                    }
-                }
-            }
-            for m in 0..M {
-                for kx in 0..3 {
-                    for i in 0..HALF {
-                        lanes[m][kx][i].store(&mut sums[9 * m + 3 * ky + kx][i * L::N..]);
-                    }
-                }
-            }
+/// Returns the sum of a set: bands in order lane by lane, then the lanes halved four times.
+fn total(bands: &[Buffer], set: usize) -> f32 {
+    let mut lanes = [0.0_f64; LANES];
+    for band in bands {
+        for (sum, &lane) in lanes.iter_mut().zip(&band[set * LANES..][..LANES]) {
+            *sum += f64::from(lane);
         }
     }
-
-    /// Adds δ itself, which is the image of the centre tap.
-    #[inline(always)]
-    fn bias_sum(&self, sums: &mut [f32; LANES]) {
-        for row in 0..self.rows {
-            for chunk in self.adjoint.row(4, row).as_chunks::<LANES>().0 {
-                for (sum, delta) in sums.iter_mut().zip(chunk) {
-                    *sum += delta;
-                }
-            }
+    for half in [8, 4, 2, 1] {
+        for lane in 0..half {
+            lanes[lane] += lanes[lane + half];
         }
     }
+    lanes[0] as f32
+}
 
-    /// Adds the nine taps to the gradients of `M` maps from `map` on.
-    #[inline(always)]
-    fn map_gradients<L: Lanes, const WIDE: usize, const M: usize>(
-        &self,
-        map: usize,
-        weights: &[[f32; 9]],
-        gradients: &mut [f32],
-    ) {
-        let width = self.maps.size.padded();
-        for row in 0..self.rows {
-            let rows = &mut gradients[(row * self.maps.channels + map) * width..][..M * width];
-            let mut x = 0;
-            while x + WIDE * L::N <= width {
-                self.gradient_tile::<L, WIDE, M>(row, x, weights, rows);
-                x += WIDE * L::N;
+/// Handles one band of [`push_out`]; `sums` has the sets of each map from the last to the first, then the output layer's.
+fn push_band(group: &Group<'_>, packed: &Packed, rows: Range<usize>, sums: &mut [f32], simd: Simd) {
+    let Size { columns, .. } = group.maps.size;
+    let members = group.members();
+    // One map's images of a block should stay in the first-level cache.
+    let block = (512 / columns).clamp(1, 8);
+    let mut images = Adjoint::new(group.maps.size, block, members.len());
+    for y in rows.clone().step_by(block) {
+        let count = (rows.end - y).min(block);
+        for row in 0..count {
+            for (i, map) in members.clone().rev().enumerate() {
+                // SAFETY: this loop writes no gradients of the group.
+                unsafe { adjoint::fill(simd, &mut images, (row, i), y + row, &group.delta(map)) };
             }
-            while x < width {
-                self.gradient_tile::<L, 2, M>(row, x, weights, rows);
-                x += 2 * L::N;
-            }
+            group.start_rows(group.first_wanted..group.earlier(), y + row..y + row + 1, simd);
+            // SAFETY: these rows of the earlier maps' gradients belong to this call alone.
+            unsafe { push(simd, packed, (&images, row), group.gradients, y + row) };
         }
-    }
-
-    #[inline(always)]
-    #[expect(clippy::needless_range_loop, reason = "indices of register tiles, known when compiled")]
-    fn gradient_tile<L: Lanes, const T: usize, const M: usize>(
-        &self,
-        row: usize,
-        x: usize,
-        weights: &[[f32; 9]],
-        rows: &mut [f32],
-    ) {
-        let width = self.maps.size.padded();
-        let mut sums = [[L::splat(0.0); T]; M];
-        for m in 0..M {
-            for i in 0..T {
-                sums[m][i] = L::load(&rows[m * width + x + i * L::N..]);
-            }
+        let mut rest = &mut *sums;
+        for (i, map) in members.clone().rev().enumerate() {
+            let (sums, behind) = rest.split_at_mut(group.sets(map) * LANES);
+            // SAFETY: nobody writes maps in the backward pass.
+            unsafe { weight_sums(simd, (&images, i), group.maps, (y, count), sums) };
+            rest = behind;
         }
-        for tap in 0..9 {
-            let image = &self.adjoint.row(tap, row)[x..x + T * L::N];
-            let values: [L; T] = std::array::from_fn(|i| L::load(&image[i * L::N..]));
-            for m in 0..M {
-                let weight = L::splat(weights[m][tap]);
-                for i in 0..T {
-                    sums[m][i] = values[i].fma(weight, sums[m][i]);
-                }
-            }
-        }
-        for m in 0..M {
-            for i in 0..T {
-                sums[m][i].store(&mut rows[m * width + x + i * L::N..]);
+        if let Some(head) = group.head {
+            for y in y..y + count {
+                head::weight_sums(simd, head, y, group.maps, rest);
             }
         }
     }

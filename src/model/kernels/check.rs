@@ -1,30 +1,17 @@
-//! The kernels against a straightforward f64 computation, burn's own operations, and each other.
+//! The kernels against a straightforward f64 computation, the documented chains in plain code, and each other.
 
-use std::sync::Arc;
-
-use burn::{
-    backend::{Autodiff, Flex},
-    tensor::{Tensor, TensorData},
-};
-
-use super::{Gradients, InputGradient, Simd, Size, backward, forward, nll};
+use super::{Gradients, InputGradient, Simd, Size, backward, forward, nll, plain};
 use crate::{
-    model::{
-        border::Border,
-        dilations::Preset,
-        msdnet::Architecture,
-        op::{mean_nll, msd_block},
-        reference,
-    },
-    numeric::Seed,
+    model::{border::Border, dilations::Preset, msdnet::Architecture},
+    numeric::{Seed, Stream},
 };
 
-fn network(depth: usize, width: usize, input_channels: usize, border: Border) -> Architecture {
+pub(super) fn network(depth: usize, width: usize, input_channels: usize, border: Border) -> Architecture {
     Architecture { preset: Preset::Public, depth, width, input_channels, classes: 3, border }
 }
 
 /// Random parameters, image and target.
-fn example(net: &Architecture, size: Size, seed: u8) -> (Vec<f32>, Vec<f32>, Vec<u8>) {
+pub(super) fn example(net: &Architecture, size: Size, seed: u8) -> (Vec<f32>, Vec<f32>, Vec<u8>) {
     let mut stream = Seed([seed; 32]).stream("check", 0);
     let deviation = (2.0 / (9 * net.channels()) as f64).sqrt();
     let parameters = (0..net.parameter_count()).map(|_| (deviation * stream.normal()) as f32).collect();
@@ -111,7 +98,7 @@ impl Plain<'_> {
 }
 
 /// Returns the largest difference over the largest value.
-fn difference(ours: &[f32], truth: &[f64]) -> f64 {
+pub(super) fn difference(ours: &[f32], truth: &[f64]) -> f64 {
     assert_eq!(ours.len(), truth.len());
     let largest = truth.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
     let worst = ours.iter().zip(truth).map(|(&a, b)| (f64::from(a) - b).abs()).fold(0.0, f64::max);
@@ -177,66 +164,76 @@ fn the_loss_equals_an_f64_computation() {
     assert!((f64::from(gradient[3]) - probability(0, 1) / 3.0).abs() < 1e-7);
 }
 
-#[test]
-fn every_instruction_set_and_thread_count_gives_the_same_bits() {
-    let bits = |(logits, loss, gradients): (Vec<f32>, f64, Gradients)| {
-        let all = logits.into_iter().chain(gradients.parameters).chain(gradients.input.into_iter().flatten());
-        (loss.to_bits(), all.map(f32::to_bits).collect::<Vec<_>>())
+/// A network and a slice of any shape that the kernels may meet.
+fn any_shape(stream: &mut Stream) -> (Architecture, Size) {
+    let mut pick = |from: u64, to: u64| (from + stream.below(to + 1 - from)) as usize;
+    let width = pick(1, 3);
+    let net = Architecture {
+        preset: [Preset::Public, Preset::V05][pick(0, 1)],
+        depth: pick(1, 30 / width as u64),
+        width,
+        input_channels: pick(1, 5),
+        classes: pick(2, 5),
+        border: [Border::Symmetric, Border::Reflect][pick(0, 1)],
     };
-    for (net, size) in [
-        (network(13, 1, 1, Border::Symmetric), Size { rows: 50, columns: 33 }),
-        (network(11, 2, 3, Border::Reflect), Size { rows: 12, columns: 131 }),
-    ] {
-        let scalar = bits(run(&net, size, 7, Simd::Scalar));
-        for simd in Simd::ALL.into_iter().filter(|simd| simd.available()) {
-            assert!(bits(run(&net, size, 7, simd)) == scalar, "{simd:?} at {size:?}");
-        }
-    }
-    // Large enough for the loops to be split.
-    let (net, size) = (network(11, 1, 1, Border::Symmetric), Size { rows: 301, columns: 283 });
-    let with_threads = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| bits(run(&net, size, 8, Simd::best())))
-    };
-    let one = with_threads(1);
-    assert!(with_threads(2) == one && with_threads(3) == one);
+    let least = (net.largest_dilation() + 1 - net.border.repeated()) as u64;
+    let size = Size { rows: pick(least, least + 40), columns: pick(least, least + 60) };
+    (net, size)
 }
 
 #[test]
-fn the_fused_operation_equals_its_composition_of_burn_operations() {
-    type B = Autodiff<Flex>;
-    for (net, size, batch) in [
-        (network(11, 1, 1, Border::Symmetric), Size { rows: 23, columns: 31 }, 2),
-        (network(4, 2, 3, Border::Reflect), Size { rows: 9, columns: 17 }, 1),
-    ] {
-        let net = Arc::new(net);
-        let (parameters, _, _) = example(&net, size, 3);
-        let examples: Vec<_> = (0..batch).map(|i| example(&net, size, 20 + i)).collect();
-        let images: Vec<f32> = examples.iter().flat_map(|(_, image, _)| image.clone()).collect();
-        let target: Arc<[u8]> = examples.iter().flat_map(|(_, _, target)| target.clone()).collect();
-        let shape = [examples.len(), net.input_channels, size.rows, size.columns];
-        let device = Default::default();
-        let run = |fused: bool| {
-            let images = Tensor::<B, 4>::from_data(TensorData::new(images.clone(), shape), &device).require_grad();
-            let weights = TensorData::new(parameters.clone(), [parameters.len()]);
-            let weights = Tensor::<B, 1>::from_data(weights, &device).require_grad();
-            let loss = if fused {
-                mean_nll(msd_block(images.clone(), weights.clone(), &net), &target)
-            } else {
-                reference::mean_nll(reference::msd_block(images.clone(), weights.clone(), &net), &target)
-            };
-            let gradients = loss.backward();
-            let values = |data: TensorData| data.to_vec::<f32>().unwrap();
-            [
-                values(loss.into_data()),
-                values(weights.grad(&gradients).unwrap().into_data()),
-                values(images.grad(&gradients).unwrap().into_data()),
-            ]
-        };
-        for (name, (fused, composed)) in ["loss", "weights", "input"].iter().zip(run(true).iter().zip(run(false))) {
-            let composed: Vec<f64> = composed.iter().map(|&v| f64::from(v)).collect();
-            let error = difference(fused, &composed);
-            assert!(error <= 1e-5, "{name} of {net:?}: {error:e}");
+fn every_instruction_set_and_thread_count_gives_the_bits_of_the_documented_chains() {
+    let mut stream = Seed([5; 32]).stream("shapes", 0);
+    let mut cases: Vec<_> = (0..24).map(|_| any_shape(&mut stream)).collect();
+    cases.extend([
+        // More rows than a band and than a tile, more columns than a tile; one group with its rows in several bands.
+        (network(3, 1, 1, Border::Symmetric), Size { rows: 131, columns: 301 }),
+        (network(12, 1, 1, Border::Reflect), Size { rows: 70, columns: 129 }),
+        (network(1, 1, 1, Border::Symmetric), Size { rows: 1, columns: 1 }),
+    ]);
+    let pools = [1, 2, 3, 7].map(|threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap());
+    for (i, (net, size)) in cases.into_iter().enumerate() {
+        let (parameters, image, target) = example(&net, size, i as u8);
+        let (true_logits, true_gradients) = plain::run(&net, size, (&parameters, &image), |logits| {
+            nll(logits, &target, Simd::Scalar).1
+        });
+        for simd in Simd::ALL.into_iter().filter(|simd| simd.available()) {
+            for pool in &pools {
+                let (logits, _, gradients) = pool.install(|| run(&net, size, i as u8, simd));
+                let at = || format!("{simd:?}, {} threads, {net:?} at {size:?}", pool.current_num_threads());
+                assert!(same_bits(&logits, &true_logits), "logits with {}", at());
+                assert!(same_bits(&gradients.parameters, &true_gradients.parameters), "parameters with {}", at());
+                let (ours, truth) = (gradients.input.unwrap(), true_gradients.input.as_deref().unwrap());
+                assert!(same_bits(&ours, truth), "input with {}", at());
+            }
         }
     }
+}
+
+#[test]
+fn the_loss_has_the_same_bits_with_every_instruction_set() {
+    let mut stream = Seed([6; 32]).stream("loss", 0);
+    let logits: Vec<f32> = (0..3 * 1001).map(|_| 9.0 * stream.normal() as f32).collect();
+    let target: Vec<u8> = (0..1001).map(|_| stream.below(3) as u8).collect();
+    let (loss, gradient) = nll(&logits, &target, Simd::Scalar);
+    for simd in Simd::ALL.into_iter().filter(|simd| simd.available()) {
+        let (other, other_gradient) = nll(&logits, &target, simd);
+        assert!(other.to_bits() == loss.to_bits() && same_bits(&other_gradient, &gradient), "{simd:?}");
+    }
+}
+
+#[test]
+fn leaving_out_the_inputs_gradient_changes_no_other() {
+    let (net, size) = (network(12, 1, 2, Border::Symmetric), Size { rows: 40, columns: 50 });
+    let (parameters, image, target) = example(&net, size, 9);
+    let (maps, logits) = forward(&image, size, &parameters, &net, Simd::best());
+    let upstream = nll(&logits, &target, Simd::best()).1;
+    let of = |input| backward(&maps, &parameters, &upstream, &net, (input, Simd::best()));
+    let (with, without) = (of(InputGradient::Wanted), of(InputGradient::Skipped));
+    assert!(same_bits(&with.parameters, &without.parameters));
+    assert!(with.input.is_some() && without.input.is_none());
+}
+
+fn same_bits(a: &[f32], b: &[f32]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
 }

@@ -1,35 +1,41 @@
 //! The forward pass: each map from all earlier ones, in place, without a copy of any.
 //!
-//! Output rows that lie one dilation apart share source rows, so up to four of them are computed together:
-//!
-//! ```text
-//! source rows  y-d   y   y+d  y+2d y+3d y+4d        6 rows loaded
-//! output rows         y   y+d  y+2d y+3d            4 x 9 taps used
-//! ```
+//! Layers are taken in groups. First all maps before the group are added to all of the group's maps, tile by tile of the
+//! slice and a few maps at a time, so that sums and sources stay in the second-level cache; then the layers follow each
+//! other, each adding only the maps of its own group. Every sum still takes the maps in ascending order.
+
+#![expect(unsafe_code, reason = "threads write different parts of the maps")]
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::{
-    Simd, head,
-    lanes::{Lanes, multiversion},
-    maps::{Maps, Size},
+    Simd,
+    buffer::Buffer,
+    convolve::{Sources, Sums, add},
+    head,
+    maps::{Maps, Size, View},
     worth_splitting,
 };
-use crate::model::{border::Border, msdnet::Architecture};
+use crate::model::msdnet::Architecture;
 
-/// Output rows computed together.
-const GROUP: usize = 4;
-/// Earlier maps added in one go: few enough that the hardware's prefetch follows their rows.
-const CHANNELS_AT_ONCE: usize = 4;
+/// Maps of a group, unless a layer has more.
+pub(super) const GROUP: usize = 10;
+/// Earlier maps added in one go.
+const AT_ONCE: usize = 4;
+/// Rows of a tile, at most.
+const TILE_ROWS: usize = 64;
+/// Columns of a tile, at most.
+const TILE_COLUMNS: usize = 128;
 
-/// One convolution of 3 x 3 taps with all maps before it.
-struct Convolution<'a> {
-    maps: &'a Maps,
-    /// Nine taps for each earlier map.
-    weights: &'a [[f32; 9]],
-    bias: f32,
-    dilation: usize,
-    border: Border,
+/// Layers that are computed together.
+struct Group<'a> {
+    maps: View,
+    net: &'a Architecture,
+    parameters: &'a [f32],
+    /// Numbered over all layers, without the input.
+    members: Range<usize>,
 }
 
 /// Returns all maps and the logits (`[class][y][x]`) of one slice, `image` being `[channel][y][x]`.
@@ -37,136 +43,116 @@ struct Convolution<'a> {
 /// The caller has checked that the slice is large enough for the dilations ([`Architecture::check_size`]).
 #[must_use]
 pub fn forward(image: &[f32], size: Size, parameters: &[f32], net: &Architecture, simd: Simd) -> (Maps, Vec<f32>) {
-    let mut maps = Maps::new(size, net.channels(), net.largest_dilation());
+    let mut maps = Maps::new(size, net.channels());
     for (channel, plane) in image.chunks_exact(size.pixels()).enumerate() {
-        maps.set(channel, plane, size.columns, net.border);
+        maps.set(channel, plane, net.border);
     }
-    let mut plane = vec![0.0; size.rows * size.padded()];
-    for map in 0..net.maps() {
-        let convolution = Convolution {
-            maps: &maps,
-            weights: parameters[net.weight_range(map)].as_chunks().0,
-            bias: parameters[net.bias_range()][map],
-            dilation: net.dilation(map / net.width),
-            border: net.border,
-        };
-        convolve(&convolution, &mut plane, simd);
-        maps.set(net.input_channels + map, &plane, size.padded(), net.border);
+    for layers in groups(net) {
+        let members = layers.start * net.width..layers.end * net.width;
+        let group = Group { maps: maps.view_mut(), net, parameters, members };
+        add_earlier(&group, simd);
+        for layer in layers {
+            finish_layer(&group, layer, simd);
+        }
     }
     let logits = head::forward(&maps, parameters, net, simd);
     (maps, logits)
 }
 
-/// Writes the rectified result of a convolution to a plane, bands of rows in parallel where that pays.
-fn convolve(convolution: &Convolution<'_>, plane: &mut [f32], simd: Simd) {
-    let size = convolution.maps.size;
-    let band_rows = GROUP * convolution.dilation;
-    let bands = |(band, rows): (usize, &mut [f32])| convolve_band(simd, convolution, band * band_rows, rows);
-    if worth_splitting(9 * convolution.weights.len() * size.pixels()) {
-        plane.par_chunks_mut(band_rows * size.padded()).enumerate().for_each(bands);
-    } else {
-        plane.chunks_mut(band_rows * size.padded()).enumerate().for_each(bands);
-    }
+/// Returns the layers of each group, in order.
+pub(super) fn groups(net: &Architecture) -> impl DoubleEndedIterator<Item = Range<usize>> {
+    let together = (GROUP / net.width).max(1);
+    let depth = net.depth;
+    (0..depth.div_ceil(together)).map(move |group| group * together..depth.min((group + 1) * together))
 }
 
-multiversion! {
-    /// Computes the rows of a plane from `first_row` on.
-    fn convolve_band(convolution: &Convolution<'_>, first_row: usize, rows: &mut [f32]) = band_body
+/// Calls `f` with the ranges into which `n` rows are cut: at most `most` long, equally many for every thread.
+pub(super) fn for_pieces(n: usize, most: usize, work: usize, f: impl Fn(Range<usize>) + Sync) {
+    let threads = if worth_splitting(work) { rayon::current_num_threads() } else { 1 };
+    let length = n.div_ceil(threads * n.div_ceil(threads * most)).max(1);
+    let piece = |i: usize| f(i * length..n.min((i + 1) * length));
+    let pieces = n.div_ceil(length);
+    if threads > 1 { (0..pieces).into_par_iter().for_each(piece) } else { (0..pieces).for_each(piece) }
 }
 
-#[inline(always)]
-fn band_body<L: Lanes, const WIDE: usize, const HALF: usize>(
-    convolution: &Convolution<'_>,
-    first_row: usize,
-    rows: &mut [f32],
-) {
-    let dilation = convolution.dilation;
-    let count = rows.len() / convolution.maps.size.padded();
-    for residue in 0..dilation.min(count) {
-        let rows_from = (first_row, residue);
-        match (count - residue).div_ceil(dilation) {
-            4 => group::<L, WIDE, 4>(convolution, rows_from, rows),
-            3 => group::<L, WIDE, 3>(convolution, rows_from, rows),
-            2 => group::<L, WIDE, 2>(convolution, rows_from, rows),
-            _ => group::<L, WIDE, 1>(convolution, rows_from, rows),
+/// Sets the group's maps to bias plus what the maps before the group give.
+fn add_earlier(group: &Group<'_>, simd: Simd) {
+    let Size { rows, columns } = group.maps.size;
+    let columns = columns.next_multiple_of(super::maps::TILE);
+    let earlier = group.net.inputs(group.members.start / group.net.width);
+    let work = 9 * earlier * group.members.len() * rows * columns;
+    for_pieces(rows, TILE_ROWS, work, |rows| {
+        for x in (0..columns).step_by(TILE_COLUMNS) {
+            add_earlier_to_tile(group, rows.clone(), x..columns.min(x + TILE_COLUMNS), simd);
         }
-    }
+    });
 }
 
-/// Computes `R` rows one dilation apart, from row `residue` of the band on.
-#[inline(always)]
-fn group<L: Lanes, const WIDE: usize, const R: usize>(
-    convolution: &Convolution<'_>,
-    (first_row, residue): (usize, usize),
-    rows: &mut [f32],
-) {
-    let Convolution { maps, dilation, border, .. } = *convolution;
-    let first = (first_row + residue) as isize - dilation as isize;
-    let sources: [usize; GROUP + 2] =
-        std::array::from_fn(
-            |k| if k < R + 2 { border.source(first + (k * dilation) as isize, maps.size.rows) } else { 0 },
-        );
-    let width = maps.size.padded();
-    for row in 0..R {
-        rows[(residue + row * dilation) * width..][..width].fill(convolution.bias);
+/// Handles one tile of [`add_earlier`].
+fn add_earlier_to_tile(group: &Group<'_>, rows: Range<usize>, columns: Range<usize>, simd: Simd) {
+    let Group { maps, net, parameters, ref members } = *group;
+    // An odd number of cache lines, so that rows one dilation apart fall into different sets of the cache.
+    let step = columns.len() + 16;
+    let plane = rows.len() * step;
+    let mut data = Buffer::any(members.len() * plane);
+    for (map, sums) in members.clone().zip(data.chunks_exact_mut(plane)) {
+        sums.fill(parameters[net.bias_range()][map]);
     }
-    for from in (0..convolution.weights.len()).step_by(CHANNELS_AT_ONCE) {
-        let mut x = 0;
-        while x + WIDE * L::N <= width {
-            tile::<L, WIDE, R>(convolution, &sources, from, x, &mut rows[residue * width..]);
-            x += WIDE * L::N;
-        }
-        while x < width {
-            tile::<L, 2, R>(convolution, &sources, from, x, &mut rows[residue * width..]);
-            x += 2 * L::N;
+    let earlier = net.inputs(members.start / net.width);
+    for first in (0..earlier).step_by(AT_ONCE) {
+        for (map, sums) in members.clone().zip(data.chunks_exact_mut(plane)) {
+            let sources = Sources {
+                maps,
+                first,
+                weights: &parameters[net.weight_range(map)].as_chunks().0[first..earlier.min(first + AT_ONCE)],
+                dilation: net.dilation(map / net.width),
+                border: net.border,
+            };
+            let sums = Sums { data: sums.as_mut_ptr(), step, rows: rows.clone(), columns: columns.clone() };
+            // SAFETY: the sums are this call's own; the sources are maps before the group, which nobody writes now.
+            unsafe { add(simd, &sources, &sums) };
         }
     }
-    for row in 0..R {
-        for value in &mut rows[(residue + row * dilation) * width..][..width] {
-            *value = if *value > 0.0 { *value } else { 0.0 };
+    for (map, sums) in members.clone().zip(data.chunks_exact(plane)) {
+        for (y, sums) in rows.clone().zip(sums.chunks_exact(step)) {
+            let to = maps.at(y, net.input_channels + map).wrapping_add(columns.start);
+            // SAFETY: these pixels of the group's maps belong to this tile alone, and nobody reads the group's maps now.
+            unsafe { std::slice::from_raw_parts_mut(to, columns.len()) }.copy_from_slice(&sums[..columns.len()]);
         }
     }
 }
 
-/// Adds a few maps to a tile of `R` rows and `T` vectors that stays in registers meanwhile.
-#[inline(always)]
-fn tile<L: Lanes, const T: usize, const R: usize>(
-    convolution: &Convolution<'_>,
-    sources: &[usize; GROUP + 2],
-    from: usize,
-    x: usize,
-    rows: &mut [f32],
-) {
-    let Convolution { maps, weights, dilation, .. } = *convolution;
-    let row_step = dilation * maps.size.padded();
-    let mut sums = [[L::splat(0.0); T]; R];
-    for row in 0..R {
-        for i in 0..T {
-            sums[row][i] = L::load(&rows[row * row_step + x + i * L::N..]);
+/// Adds to a layer's maps what earlier layers of its group give, rectifies them and sets their borders.
+fn finish_layer(group: &Group<'_>, layer: usize, simd: Simd) {
+    let size = group.maps.size;
+    let inside = layer * group.net.width - group.members.start;
+    for_pieces(size.rows, TILE_ROWS, (9 * inside * group.net.width + 10) * size.pixels(), |rows| {
+        finish_rows(group, layer, rows, simd);
+    });
+}
+
+/// Handles some rows of [`finish_layer`].
+fn finish_rows(group: &Group<'_>, layer: usize, rows: Range<usize>, simd: Simd) {
+    let Group { maps, net, parameters, ref members } = *group;
+    let earlier = net.inputs(members.start / net.width);
+    for map in layer * net.width..(layer + 1) * net.width {
+        let channel = net.input_channels + map;
+        let sources = Sources {
+            maps,
+            first: earlier,
+            weights: &parameters[net.weight_range(map)].as_chunks().0[earlier..],
+            dilation: net.dilation(layer),
+            border: net.border,
+        };
+        if !sources.weights.is_empty() {
+            let (data, step) = (maps.at(rows.start, channel), maps.row_step);
+            let sums = Sums { data, step, rows: rows.clone(), columns: 0..maps.size.padded() };
+            // SAFETY: these rows of the map belong to this call alone; the sources are maps of layers before this one.
+            unsafe { add(simd, &sources, &sums) };
         }
-    }
-    let until = weights.len().min(from + CHANNELS_AT_ONCE);
-    for (channel, taps) in weights[from..until].iter().enumerate() {
-        for k in 0..R + 2 {
-            let source = maps.row_with_border(sources[k], from + channel);
-            for kx in 0..3 {
-                let shifted = &source[x + maps.margin + kx * dilation - dilation..][..T * L::N];
-                let values: [L; T] = std::array::from_fn(|i| L::load(&shifted[i * L::N..]));
-                for row in 0..R {
-                    // Source row k is tap ky = k - row of output row `row`: taps come in ascending order for each.
-                    if k >= row && k - row < 3 {
-                        let weight = L::splat(taps[3 * (k - row) + kx]);
-                        for i in 0..T {
-                            sums[row][i] = values[i].fma(weight, sums[row][i]);
-                        }
-                    }
-                }
-            }
-        }
-    }
-    for row in 0..R {
-        for i in 0..T {
-            sums[row][i].store(&mut rows[row * row_step + x + i * L::N..]);
+        for y in rows.clone() {
+            // SAFETY: as above.
+            unsafe { maps.finish_row(y, channel, net.border) };
         }
     }
 }

@@ -4,9 +4,9 @@ use rayon::prelude::*;
 
 use super::{
     Simd,
-    backward::{BAND, LANES, add_bands},
     lanes::{Lanes, multiversion},
-    maps::Maps,
+    maps::{Maps, Size, View, padded_plane},
+    push::LANES,
     worth_splitting,
 };
 use crate::model::msdnet::Architecture;
@@ -14,114 +14,134 @@ use crate::model::msdnet::Architecture;
 /// Returns the logits, `[class][y][x]`.
 pub(super) fn forward(maps: &Maps, parameters: &[f32], net: &Architecture, simd: Simd) -> Vec<f32> {
     let size = maps.size;
-    let weights = &parameters[net.head_weight_range()];
-    let biases = &parameters[net.head_bias_range()];
-    let mut logits = vec![0.0; net.classes * size.pixels()];
-    for ((plane, weights), &bias) in
-        logits.chunks_exact_mut(size.pixels()).zip(weights.chunks_exact(maps.channels)).zip(biases)
-    {
-        let row = |(y, out): (usize, &mut [f32])| {
-            let mut sums = vec![bias; size.padded()];
-            sum_row(simd, maps, y, weights, &mut sums);
-            out.copy_from_slice(&sums[..size.columns]);
-        };
-        if worth_splitting(maps.channels * size.pixels()) {
-            plane.par_chunks_exact_mut(size.columns).enumerate().for_each(row);
-        } else {
-            plane.chunks_exact_mut(size.columns).enumerate().for_each(row);
+    // Classes innermost, so that a row of the maps is read once for all of them.
+    let mut rows = vec![0.0; size.rows * net.classes * size.padded()];
+    let row = |(y, sums): (usize, &mut [f32])| {
+        for (sums, &bias) in sums.chunks_exact_mut(size.padded()).zip(&parameters[net.head_bias_range()]) {
+            sums.fill(bias);
+        }
+        sum_row(simd, maps, y, &parameters[net.head_weight_range()], sums);
+    };
+    let length = net.classes * size.padded();
+    if worth_splitting(4 * net.classes * maps.channels * size.pixels()) {
+        rows.par_chunks_exact_mut(length).enumerate().for_each(row);
+    } else {
+        rows.chunks_exact_mut(length).enumerate().for_each(row);
+    }
+    let mut logits = Vec::with_capacity(net.classes * size.pixels());
+    for class in 0..net.classes {
+        for row in rows.chunks_exact(length) {
+            logits.extend_from_slice(&row[class * size.padded()..][..size.columns]);
         }
     }
     logits
 }
 
 multiversion! {
-    /// Adds all maps of row `y`, times their weights, to `sums`.
+    /// Adds all maps of row `y`, times their weights (`[class][map]`), to `sums` (`[class][x]`).
     fn sum_row(maps: &Maps, y: usize, weights: &[f32], sums: &mut [f32]) = row_body
 }
 
 #[inline(always)]
-fn row_body<L: Lanes, const WIDE: usize, const HALF: usize>(maps: &Maps, y: usize, weights: &[f32], sums: &mut [f32]) {
-    for (channel, &weight) in weights.iter().enumerate() {
+fn row_body<L: Lanes>(maps: &Maps, y: usize, weights: &[f32], sums: &mut [f32]) {
+    let width = maps.size.padded();
+    for channel in 0..maps.channels {
         let values = maps.row(y, channel);
-        for x in (0..sums.len()).step_by(L::N) {
-            L::load(&values[x..]).fma(L::splat(weight), L::load(&sums[x..])).store(&mut sums[x..]);
+        for (sums, weights) in sums.chunks_exact_mut(width).zip(weights.chunks_exact(maps.channels)) {
+            let weight = L::splat(weights[channel]);
+            for x in (0..width).step_by(L::N) {
+                L::load(&values[x..]).fma(weight, L::load(&sums[x..])).store(&mut sums[x..]);
+            }
         }
     }
 }
 
-/// Returns the gradients of all maps, `[y][map][x up to whole tiles]`, and writes those of the layer's own parameters.
-pub(super) fn backward(
-    maps: &Maps,
-    parameters: &[f32],
-    logit_gradients: &[Vec<f32>],
-    net: &Architecture,
-    simd: Simd,
-    own_gradients: &mut [f32],
-) -> Vec<f32> {
-    let size = maps.size;
-    let weights = &parameters[net.head_weight_range()];
-    let mut gradients = vec![0.0; size.rows * maps.channels * size.padded()];
-    let band_length = BAND * maps.channels * size.padded();
-    let band = |(band, rows): (usize, &mut [f32])| {
-        let mut sums = vec![[0.0; LANES]; net.classes * (maps.channels + 1)];
-        pull_band(simd, maps, band * BAND, (weights, logit_gradients), rows, &mut sums);
-        sums
-    };
-    let bands: Vec<_> = if worth_splitting(2 * net.classes * maps.channels * size.pixels()) {
-        gradients.par_chunks_mut(band_length).enumerate().map(band).collect()
-    } else {
-        gradients.chunks_mut(band_length).enumerate().map(band).collect()
-    };
-    own_gradients.copy_from_slice(&add_bands(&bands));
-    gradients
-}
-
 multiversion! {
-    /// Handles the band that begins at row `first_row`: map gradients, then lanes of weights (`[class][map]`) and biases.
-    fn pull_band(
-        maps: &Maps,
-        first_row: usize,
-        head: (&[f32], &[Vec<f32>]),
-        rows: &mut [f32],
-        sums: &mut [[f32; LANES]],
-    ) = pull_body
+    /// Sets a row of a map's gradient.
+    pub(super) fn start(head: &Head<'_>, y: usize, channel: usize, gradients: &mut [f32]) = start_body
 }
 
 #[inline(always)]
-#[expect(clippy::needless_range_loop, reason = "indices of register tiles, known when compiled")]
-fn pull_body<L: Lanes, const WIDE: usize, const HALF: usize>(
-    maps: &Maps,
-    first_row: usize,
-    (weights, logit_gradients): (&[f32], &[Vec<f32>]),
-    rows: &mut [f32],
-    sums: &mut [[f32; LANES]],
-) {
-    let (channels, width) = (maps.channels, maps.size.padded());
-    for (row, gradients) in rows.chunks_exact_mut(channels * width).enumerate() {
-        let y = first_row + row;
-        for (class, plane) in logit_gradients.iter().enumerate() {
-            let logits = &plane[y * width..][..width];
-            for (channel, gradients) in gradients.chunks_exact_mut(width).enumerate() {
-                let weight = L::splat(weights[class * channels + channel]);
-                let values = maps.row(y, channel);
-                let lanes = &mut sums[class * channels + channel];
-                let mut own: [L; HALF] = std::array::from_fn(|i| L::load(&lanes[i * L::N..]));
-                for x in (0..width).step_by(LANES) {
-                    for i in 0..HALF {
-                        let at = x + i * L::N;
-                        let logit = L::load(&logits[at..]);
-                        logit.fma(weight, L::load(&gradients[at..])).store(&mut gradients[at..]);
-                        own[i] = logit.fma(L::load(&values[at..]), own[i]);
+fn start_body<L: Lanes>(head: &Head<'_>, y: usize, channel: usize, gradients: &mut [f32]) {
+    head.start::<L>(y, channel, gradients);
+}
+
+multiversion! {
+    /// Adds a row to the lanes of the layer's weights (`[class][map]`) and biases.
+    pub(super) fn weight_sums(head: &Head<'_>, y: usize, maps: View, sums: &mut [f32]) = weight_sums_body
+}
+
+#[inline(always)]
+fn weight_sums_body<L: Lanes>(head: &Head<'_>, y: usize, maps: View, sums: &mut [f32]) {
+    head.weight_sums::<L>(y, maps, sums);
+}
+
+/// The output layer in the backward pass.
+pub(super) struct Head<'a> {
+    size: Size,
+    net: &'a Architecture,
+    weights: &'a [f32],
+    /// For each class `[y][x up to whole tiles]`.
+    logit_gradients: Vec<Vec<f32>>,
+}
+
+impl<'a> Head<'a> {
+    /// Returns the layer with the gradients of its logits, `[class][y][x]`.
+    pub(super) fn new(size: Size, parameters: &'a [f32], logit_gradients: &[f32], net: &'a Architecture) -> Self {
+        let planes = logit_gradients.chunks_exact(size.pixels());
+        Self {
+            size,
+            net,
+            weights: &parameters[net.head_weight_range()],
+            logit_gradients: planes.map(|plane| padded_plane(plane, size)).collect(),
+        }
+    }
+
+    /// Returns the number of sets of lanes for weights (`[class][map]`) and biases.
+    pub(super) fn sets(&self) -> usize {
+        self.net.classes * (self.net.channels() + 1)
+    }
+
+    fn row(&self, class: usize, y: usize) -> &[f32] {
+        &self.logit_gradients[class][y * self.size.padded()..][..self.size.padded()]
+    }
+
+    /// As the function [`start`].
+    #[inline(always)]
+    fn start<L: Lanes>(&self, y: usize, channel: usize, gradients: &mut [f32]) {
+        gradients.fill(0.0);
+        for class in 0..self.net.classes {
+            let weight = L::splat(self.weights[class * self.net.channels() + channel]);
+            let upstream = self.row(class, y);
+            for x in (0..gradients.len()).step_by(L::N) {
+                L::load(&upstream[x..]).fma(weight, L::load(&gradients[x..])).store(&mut gradients[x..]);
+            }
+        }
+    }
+
+    /// As the function [`weight_sums`].
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "reads rows of maps that other threads read at the same time")]
+    fn weight_sums<L: Lanes>(&self, y: usize, maps: View, sums: &mut [f32]) {
+        let (weights, biases) = sums.split_at_mut(self.net.classes * maps.channels * LANES);
+        for (class, (weights, bias)) in
+            weights.chunks_exact_mut(maps.channels * LANES).zip(biases.chunks_exact_mut(LANES)).enumerate()
+        {
+            let upstream = self.row(class, y);
+            for (channel, lanes) in weights.chunks_exact_mut(LANES).enumerate() {
+                // SAFETY: nobody writes maps in the backward pass.
+                let values = unsafe { maps.row(y, channel) };
+                for half in (0..LANES).step_by(L::N) {
+                    let mut sum = L::load(&lanes[half..]);
+                    for x in (half..upstream.len()).step_by(LANES) {
+                        sum = L::load(&upstream[x..]).fma(L::load(&values[x..]), sum);
                     }
-                }
-                for i in 0..HALF {
-                    own[i].store(&mut lanes[i * L::N..]);
+                    sum.store(&mut lanes[half..]);
                 }
             }
-            let bias = &mut sums[logit_gradients.len() * channels + class];
-            for chunk in logits.as_chunks::<LANES>().0 {
-                for (sum, logit) in bias.iter_mut().zip(chunk) {
-                    *sum += logit;
+            for chunk in upstream.as_chunks::<LANES>().0 {
+                for (sum, gradient) in bias.iter_mut().zip(chunk) {
+                    *sum += gradient;
                 }
             }
         }

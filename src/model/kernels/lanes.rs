@@ -14,14 +14,38 @@ pub(super) trait Lanes: Copy {
     fn load(from: &[f32]) -> Self;
     /// Writes the lanes to the first `N` places.
     fn store(self, to: &mut [f32]);
+    /// Returns the `N` numbers at an address.
+    ///
+    /// # Safety
+    /// They are there, and nobody writes them meanwhile.
+    unsafe fn read(from: *const f32) -> Self;
+    /// Writes the lanes to the `N` places at an address.
+    ///
+    /// # Safety
+    /// They are there, and nobody else uses them meanwhile.
+    unsafe fn write(self, to: *mut f32);
     /// Returns `self * factor + addend`, rounded once.
     fn fma(self, factor: Self, addend: Self) -> Self;
+}
+
+/// Asks for the cache line at an address to be brought to the second-level cache.
+#[inline(always)]
+pub(super) fn prefetch(address: *const f32) {
+    #[cfg(target_arch = "x86_64")]
+    #[expect(unsafe_code, reason = "an instruction with no effect but on time")]
+    // SAFETY: a prefetch never faults, whatever the address.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
 }
 
 /// Eight lanes in plain code.
 #[derive(Clone, Copy)]
 pub(super) struct Plain([f32; 8]);
 
+#[expect(unsafe_code, reason = "reads and writes at addresses, as the vector instructions do")]
 impl Lanes for Plain {
     const N: usize = 8;
 
@@ -40,6 +64,18 @@ impl Lanes for Plain {
     #[inline(always)]
     fn store(self, to: &mut [f32]) {
         to[..8].copy_from_slice(&self.0);
+    }
+
+    #[inline(always)]
+    unsafe fn read(from: *const f32) -> Self {
+        // SAFETY: the caller's promise; an array of f32 needs no more alignment than f32.
+        Self(unsafe { from.cast::<[f32; 8]>().read() })
+    }
+
+    #[inline(always)]
+    unsafe fn write(self, to: *mut f32) {
+        // SAFETY: as above.
+        unsafe { to.cast::<[f32; 8]>().write(self.0) };
     }
 
     #[inline(always)]
@@ -82,6 +118,18 @@ macro_rules! x86_lanes {
             }
 
             #[inline(always)]
+            unsafe fn read(from: *const f32) -> Self {
+                // SAFETY: as above for the instruction; the numbers are the caller's promise.
+                Self(unsafe { std::arch::x86_64::$load(from) })
+            }
+
+            #[inline(always)]
+            unsafe fn write(self, to: *mut f32) {
+                // SAFETY: as above.
+                unsafe { std::arch::x86_64::$store(to, self.0) };
+            }
+
+            #[inline(always)]
             fn fma(self, factor: Self, addend: Self) -> Self {
                 // SAFETY: as above.
                 Self(unsafe { std::arch::x86_64::$fma(self.0, factor.0, addend.0) })
@@ -102,35 +150,42 @@ x86_lanes! {
     Avx512, __m512, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps
 }
 
-/// Defines `fn name(simd, arguments)` that runs `body::<L, WIDE, HALF>(arguments)` compiled for the chosen instruction set:
-/// `L` its [`Lanes`], `WIDE` how many vectors of them a register tile is wide, `HALF` how many make 16 lanes.
+/// Defines `fn name(simd, arguments)` that runs `body::<L>(arguments)` compiled for the chosen instruction set, `L` being its
+/// [`Lanes`]. A body that is unsafe makes the function `[unsafe]`, under the same conditions.
 macro_rules! multiversion {
-    ($(#[$doc:meta])* $visible:vis fn $name:ident($($argument:ident: $kind:ty),* $(,)?) = $body:ident) => {
+    (
+        $(#[$doc:meta])*
+        $visible:vis $([$unsafe:tt])? fn $name:ident $(<$life:lifetime>)? ($($argument:ident: $kind:ty),* $(,)?) = $body:ident
+    ) => {
         $(#[$doc])*
-        #[cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "calls code compiled for one instruction set"))]
-        $visible fn $name(simd: $crate::model::kernels::Simd, $($argument: $kind),*) {
+        #[expect(unsafe_code, reason = "calls code compiled for one instruction set")]
+        $visible $($unsafe)? fn $name $(<$life>)? (simd: $crate::model::kernels::Simd, $($argument: $kind),*) {
             use $crate::model::kernels::{Simd, lanes};
 
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
-            fn with_avx2($($argument: $kind),*) {
-                $body::<lanes::Avx2, 2, 2>($($argument),*);
+            $($unsafe)? fn with_avx2 $(<$life>)? ($($argument: $kind),*) {
+                // SAFETY: where the body is unsafe, its conditions are this function's.
+                $($unsafe)? { $body::<lanes::Avx2>($($argument),*) }
             }
 
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx2,fma")]
-            fn with_avx512($($argument: $kind),*) {
-                $body::<lanes::Avx512, 4, 1>($($argument),*);
+            $($unsafe)? fn with_avx512 $(<$life>)? ($($argument: $kind),*) {
+                // SAFETY: as above.
+                $($unsafe)? { $body::<lanes::Avx512>($($argument),*) }
             }
 
             match simd {
-                // SAFETY: the set is used only where `Simd::available` has found its instructions on this machine.
+                // SAFETY: the set is used only where `Simd::available` has found its instructions on this machine; and as
+                // above.
                 #[cfg(target_arch = "x86_64")]
                 Simd::Avx2 if simd.available() => unsafe { with_avx2($($argument),*) },
                 // SAFETY: as above.
                 #[cfg(target_arch = "x86_64")]
                 Simd::Avx512 if simd.available() => unsafe { with_avx512($($argument),*) },
-                _ => $body::<lanes::Plain, 2, 2>($($argument),*),
+                // SAFETY: as above.
+                _ => $($unsafe)? { $body::<lanes::Plain>($($argument),*) },
             }
         }
     };

@@ -4,12 +4,17 @@
 //! data[y][c][ margin | columns, up to a multiple of 32 | margin ]
 //! ```
 //! With the border in place a tap is a shifted view of a row; above and below, the row itself is chosen by reflection. Rows
-//! outermost make a band of rows one contiguous piece, so threads share nothing that is written.
+//! outermost put the same row of all maps side by side, which is what every loop reads.
 
+#![expect(unsafe_code, reason = "threads write different rows or maps of one buffer")]
+
+use super::buffer::Buffer;
 use crate::model::border::Border;
 
 /// Rows are padded to a multiple of this, so that a register tile never straddles their end.
 pub(super) const TILE: usize = 32;
+/// Columns beside a row: a cache line, and more than the largest dilation.
+pub(super) const MARGIN: usize = 16;
 
 /// Size of a slice in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,46 +38,46 @@ impl Size {
     }
 }
 
-/// All maps of one slice: the input channels, then those of each layer.
+/// All maps of one slice: the input channels, then those of each layer. Also the gradients of all maps.
 #[derive(Clone, Debug)]
 pub struct Maps {
     pub(super) size: Size,
     pub(super) channels: usize,
-    pub(super) margin: usize,
-    stride: usize,
-    pub(super) data: Vec<f32>,
+    data: Buffer,
 }
 
 impl Maps {
-    /// Returns zero maps whose rows have a border of `margin` columns on either side.
-    pub(super) fn new(size: Size, channels: usize, margin: usize) -> Self {
-        let stride = size.padded() + 2 * margin;
-        Self { size, channels, margin, stride, data: vec![0.0; size.rows * channels * stride] }
+    /// Returns maps with any content.
+    pub(super) fn new(size: Size, channels: usize) -> Self {
+        Self { size, channels, data: Buffer::any(size.rows * row_step(size, channels)) }
     }
 
-    /// Returns a row of a map from `margin` columns before its first pixel.
-    #[inline(always)]
-    pub(super) fn row_with_border(&self, y: usize, channel: usize) -> &[f32] {
-        &self.data[(y * self.channels + channel) * self.stride..][..self.stride]
+    /// Returns where everything lies, for loops whose threads write different parts.
+    pub(super) fn view(&self) -> View {
+        let Self { size, channels, ref data } = *self;
+        View { size, channels, row_step: row_step(size, channels), data: data.as_ptr().cast_mut() }
+    }
+
+    /// As [`Self::view`], for maps that are written.
+    pub(super) fn view_mut(&mut self) -> View {
+        View { data: self.data.as_mut_ptr(), ..self.view() }
     }
 
     /// Returns a row of a map, up to whole tiles; what lies beyond the last column is finite.
     #[inline(always)]
     pub(super) fn row(&self, y: usize, channel: usize) -> &[f32] {
-        &self.row_with_border(y, channel)[self.margin..self.margin + self.size.padded()]
+        let start = y * row_step(self.size, self.channels) + channel * map_step(self.size) + MARGIN;
+        &self.data[start..][..self.size.padded()]
     }
 
-    /// Sets a map from a plane whose rows are `stride` long, and reflects its border.
-    pub(super) fn set(&mut self, channel: usize, plane: &[f32], stride: usize, border: Border) {
-        let (size, margin, row_stride) = (self.size, self.margin, self.stride);
-        for (y, rows) in self.data.chunks_exact_mut(self.channels * row_stride).enumerate() {
-            let row = &mut rows[channel * row_stride..][..row_stride];
-            row[margin..margin + size.columns].copy_from_slice(&plane[y * stride..][..size.columns]);
-            for out in 0..margin.min(border.reach(size.columns)) {
-                let (left, right) = (-1 - out as isize, (size.columns + out) as isize);
-                row[margin - 1 - out] = row[margin + border.source(left, size.columns)];
-                row[margin + size.columns + out] = row[margin + border.source(right, size.columns)];
-            }
+    /// Sets a map from a plane, and reflects its border.
+    pub(super) fn set(&mut self, channel: usize, plane: &[f32], border: Border) {
+        let size = self.size;
+        let (row_step, map_step) = (row_step(size, self.channels), map_step(size));
+        for (y, values) in plane.chunks_exact(size.columns).enumerate() {
+            let row = &mut self.data[y * row_step + channel * map_step..][..map_step];
+            row[MARGIN..][..size.columns].copy_from_slice(values);
+            add_border(row, size, border);
         }
     }
 
@@ -80,6 +85,98 @@ impl Maps {
     #[must_use]
     pub fn plane(&self, channel: usize) -> Vec<f32> {
         (0..self.size.rows).flat_map(|y| self.row(y, channel)[..self.size.columns].iter().copied()).collect()
+    }
+}
+
+/// Returns the numbers from a row of one map to that of the next.
+const fn map_step(size: Size) -> usize {
+    size.padded() + 2 * MARGIN
+}
+
+/// Returns the numbers from one row to the next: an odd number of cache lines, so that the same place in different rows
+/// falls into different sets of the cache.
+const fn row_step(size: Size, channels: usize) -> usize {
+    16 * ((channels * map_step(size) / 16) | 1)
+}
+
+/// Sets everything beside the columns of a row that begins with its margin.
+#[inline(always)]
+pub(super) fn add_border(row: &mut [f32], size: Size, border: Border) {
+    let columns = size.columns;
+    row[..MARGIN].fill(0.0);
+    row[MARGIN + columns..].fill(0.0);
+    for out in 0..MARGIN.min(border.reach(columns)) {
+        let (left, right) = (-1 - out as isize, (columns + out) as isize);
+        row[MARGIN - 1 - out] = row[MARGIN + border.source(left, columns)];
+        row[MARGIN + columns + out] = row[MARGIN + border.source(right, columns)];
+    }
+}
+
+/// Where the rows of some [`Maps`] lie: an address that several threads use at once.
+///
+/// Its users keep to this: in one parallel loop a map's row is either read, or written by one thread; and the maps outlive
+/// the loop.
+#[derive(Clone, Copy)]
+pub(super) struct View {
+    pub(super) size: Size,
+    pub(super) channels: usize,
+    /// Numbers from one row to the next.
+    pub(super) row_step: usize,
+    data: *mut f32,
+}
+
+// SAFETY: an address; using it is unsafe, and bound to the rule above.
+unsafe impl Send for View {}
+// SAFETY: as above.
+unsafe impl Sync for View {}
+
+impl View {
+    /// Returns the numbers from a row of one map to that of the next.
+    #[inline(always)]
+    pub(super) const fn map_step(&self) -> usize {
+        map_step(self.size)
+    }
+
+    /// Returns the address of the first pixel of a row. Sixteen numbers lie before it and behind its padded end.
+    #[inline(always)]
+    pub(super) const fn at(&self, y: usize, channel: usize) -> *mut f32 {
+        debug_assert!(y < self.size.rows && channel < self.channels);
+        self.data.wrapping_add(y * self.row_step + channel * self.map_step() + MARGIN)
+    }
+
+    /// Returns a row, up to whole tiles.
+    ///
+    /// # Safety
+    /// Nobody writes the row meanwhile, and the maps outlive the result.
+    #[inline(always)]
+    pub(super) unsafe fn row<'a>(&self, y: usize, channel: usize) -> &'a [f32] {
+        // SAFETY: `at` is inside the buffer with `padded` numbers from there on; the rest is the caller's promise.
+        unsafe { std::slice::from_raw_parts(self.at(y, channel), self.size.padded()) }
+    }
+
+    /// Returns a row to be written, up to whole tiles.
+    ///
+    /// # Safety
+    /// Nobody else uses the row meanwhile, and the maps outlive the result.
+    #[inline(always)]
+    pub(super) unsafe fn row_mut<'a>(&self, y: usize, channel: usize) -> &'a mut [f32] {
+        // SAFETY: as in `row`.
+        unsafe { std::slice::from_raw_parts_mut(self.at(y, channel), self.size.padded()) }
+    }
+
+    /// Rectifies a row and sets its border.
+    ///
+    /// # Safety
+    /// Nobody else uses the row meanwhile.
+    #[inline(always)]
+    pub(super) unsafe fn finish_row(&self, y: usize, channel: usize, border: Border) {
+        let start = self.at(y, channel).wrapping_sub(MARGIN);
+        // SAFETY: a row with both margins is `map_step` numbers of the buffer; the rest is the caller's promise.
+        let row = unsafe { std::slice::from_raw_parts_mut(start, self.map_step()) };
+        for value in &mut row[MARGIN..][..self.size.columns] {
+            *value = if *value > 0.0 { *value } else { 0.0 };
+        }
+        add_border(row, self.size, border);
     }
 }
 

@@ -26,24 +26,33 @@
 
 mod adjoint;
 mod backward;
+mod buffer;
+mod convolve;
 mod forward;
 mod head;
 mod lanes;
 mod maps;
+mod peak;
+mod push;
 mod simd;
 mod softmax;
 
 #[cfg(test)]
 mod check;
+#[cfg(test)]
+mod composed;
+#[cfg(test)]
+mod plain;
 
 pub use backward::{Gradients, InputGradient, backward};
 pub use forward::forward;
 pub use maps::{Maps, Size};
+pub use peak::fma_peak;
 pub use simd::{Simd, active, force};
 pub use softmax::{IGNORED, nll, probabilities};
 
-/// Multiply-adds below which a loop stays on its thread: about 100 µs of work.
-const WORTH_SPLITTING: usize = 3_000_000;
+/// Multiply-adds below which a loop stays on its thread: about 30 µs of work. Tests split everything.
+const WORTH_SPLITTING: usize = if cfg!(test) { 0 } else { 3_000_000 };
 
 /// Returns whether a loop of that many multiply-adds is worth more than one thread.
 fn worth_splitting(multiply_adds: usize) -> bool {

@@ -48,7 +48,7 @@ multiversion! {
 }
 
 #[inline(always)]
-fn softmax_body<L: Lanes, const WIDE: usize, const HALF: usize>(
+fn softmax_body<L: Lanes>(
     logits: &[f32],
     target: &[u8],
     probabilities: &mut [f32],
