@@ -23,24 +23,163 @@ fn readers(q: usize, tap: usize, n: usize, d: usize, border: Border) -> [Option<
     }
 }
 
-/// Columns of a tile of images: nine images of so many columns lie side by side.
+/// Columns of a tile.
 pub(super) const SPAN: usize = 64;
+/// Tiles of a row that may be reached by a reflection: the first, and the last or, where that is short, the last two.
+const EDGES: usize = 3;
 
-/// A map's δ: its gradient where the map is positive. It is made where it is read, and stands nowhere.
+/// A map's δ, complete: see [`finish_delta`].
 #[derive(Clone, Copy)]
 pub(super) struct Delta {
-    pub(super) maps: View,
     pub(super) gradients: View,
     pub(super) channel: usize,
     pub(super) dilation: usize,
     pub(super) border: Border,
 }
 
+/// Where the nine adjoint images of a tile lie.
+#[derive(Clone, Copy)]
+pub(super) struct Taps {
+    /// The image of the middle column tap for each row tap.
+    rows: [*const f32; 3],
+    /// From a middle image to that of column tap 0; column tap 2 is as far on the other side.
+    step: isize,
+}
+
+impl Taps {
+    /// Returns the image of a tap at column `x` of the tile.
+    #[inline(always)]
+    pub(super) const fn at(&self, tap: usize, x: usize) -> *const f32 {
+        self.rows[tap / 3].wrapping_offset((1 - (tap % 3) as isize) * self.step).wrapping_add(x)
+    }
+}
+
+/// The nine adjoint images of several maps' δ for a few rows. Most are δ itself, seen from elsewhere; only where a border
+/// has reflected something they are written down.
+pub(super) struct Adjoint {
+    size: Size,
+    tiles: usize,
+    maps: usize,
+    /// `[row][tile][map]`.
+    taps: Vec<Taps>,
+    /// Rows onto which another was reflected, `[row][map][row tap]`.
+    sums: Buffer,
+    /// `[row][map][edge tile][tap][64]`.
+    edges: Buffer,
+    zeros: Buffer,
+}
+
+impl Adjoint {
+    /// Returns room for up to `rows` rows of `maps` maps.
+    pub(super) fn new(size: Size, rows: usize, maps: usize) -> Self {
+        let tiles = size.columns.div_ceil(SPAN);
+        let taps = vec![Taps { rows: [std::ptr::null(); 3], step: 0 }; rows * tiles * maps];
+        let sums = Buffer::any(rows * maps * 3 * length(size));
+        Self {
+            size,
+            tiles,
+            maps,
+            taps,
+            sums,
+            edges: Buffer::any(rows * maps * EDGES * 9 * SPAN),
+            zeros: Buffer::zeros(length(size)),
+        }
+    }
+
+    /// Returns the images of all maps for a tile.
+    #[inline(always)]
+    pub(super) fn tile(&self, row: usize, tile: usize) -> &[Taps] {
+        &self.taps[(row * self.tiles + tile) * self.maps..][..self.maps]
+    }
+
+    /// As the function [`fill`].
+    #[inline(always)]
+    unsafe fn fill<L: Lanes>(&mut self, (row, map): (usize, usize), y: usize, delta: &Delta) {
+        let Size { rows, columns } = self.size;
+        let Delta { gradients, channel, dilation: d, border } = *delta;
+        let mut sources = [self.zeros.as_ptr().wrapping_add(MARGIN); 3];
+        for (ky, source) in sources.iter_mut().enumerate() {
+            match readers(y, ky, rows, d, border) {
+                [Some(direct), Some(reflected)] => {
+                    let start = ((row * self.maps + map) * 3 + ky) * length(self.size);
+                    let sum = &mut self.sums[start..][..length(self.size)];
+                    sum[..MARGIN].fill(0.0);
+                    sum[MARGIN + self.size.padded()..].fill(0.0);
+                    // SAFETY: nobody writes δ any more.
+                    let rows = unsafe { (gradients.row(direct, channel), gradients.row(reflected, channel)) };
+                    for ((sum, a), b) in sum[MARGIN..].iter_mut().zip(rows.0).zip(rows.1) {
+                        *sum = a + b;
+                    }
+                    *source = sum.as_ptr().wrapping_add(MARGIN);
+                }
+                [Some(y), None] | [None, Some(y)] => *source = gradients.at(y, channel),
+                [None, None] => {}
+            }
+        }
+        let inner_end = columns.saturating_sub(d + 1) / SPAN;
+        for tile in 0..self.tiles {
+            let place = (row * self.tiles + tile) * self.maps + map;
+            if tile > 0 && tile < inner_end {
+                self.taps[place] = Taps { rows: sources.map(|row| row.wrapping_add(tile * SPAN)), step: d as isize };
+            } else {
+                let edge = if tile == 0 { 0 } else { 1 + tile - inner_end.max(1) };
+                let start = ((row * self.maps + map) * EDGES + edge) * 9 * SPAN;
+                let images = &mut self.edges[start..][..9 * SPAN];
+                for (ky, images) in images.chunks_exact_mut(3 * SPAN).enumerate() {
+                    // SAFETY: the row has margins of more than `d` columns, all zero beyond its last pixel.
+                    unsafe { shift::<L>(self.size, (sources[ky], tile * SPAN), images, d, border) };
+                }
+                let middle = images.as_ptr().wrapping_add(SPAN);
+                let rows = [0, 1, 2].map(|ky| middle.wrapping_add(3 * ky * SPAN));
+                self.taps[place] = Taps { rows, step: -(SPAN as isize) };
+            }
+        }
+    }
+}
+
+/// Returns the numbers of a row with its margins.
+const fn length(size: Size) -> usize {
+    size.padded() + 2 * MARGIN
+}
+
+/// Writes the three images of one row tap for the tile that begins at column `first`, from that row.
+///
+/// # Safety
+/// `row` has margins of more than `d` columns on both sides of its padded columns.
+#[inline(always)]
+unsafe fn shift<L: Lanes>(size: Size, (row, first): (*const f32, usize), images: &mut [f32], d: usize, border: Border) {
+    let columns = size.columns;
+    let end = (size.padded() - first).min(SPAN);
+    for kx in 0..3 {
+        let image = &mut images[kx * SPAN..][..end];
+        let from = row.wrapping_add(first + d).wrapping_sub(kx * d);
+        for x in (0..end).step_by(L::N) {
+            // SAFETY: the caller's promise.
+            unsafe { L::read(from.wrapping_add(x)) }.store(&mut image[x..]);
+        }
+        if kx == 2 && first + end > columns {
+            image[columns.saturating_sub(first)..].fill(0.0);
+        }
+        let near_edge = match kx {
+            0 => first..(d + 1).min(columns),
+            1 => 0..0,
+            _ => columns.saturating_sub(d + 1).max(first)..columns.min(first + end),
+        };
+        for q in near_edge {
+            if let Some(i) = readers(q, kx, columns, d, border)[1] {
+                // SAFETY: a pixel of the row.
+                image[q - first] += unsafe { row.wrapping_add(i).read() };
+            }
+        }
+    }
+}
+
 multiversion! {
-    /// Fills in the images of map number `at.1` for row `at.0` of the block, which is row `y` of the slice.
+    /// Finds the images of map number `at.1` for row `at.0` of the block, which is row `y` of the slice. They are valid as
+    /// long as `images` and δ are not changed.
     ///
     /// # Safety
-    /// Nobody writes the gradients of the map meanwhile.
+    /// Nobody writes δ meanwhile.
     pub(super) [unsafe] fn fill(images: &mut Adjoint, at: (usize, usize), y: usize, delta: &Delta) = fill_body
 }
 
@@ -50,79 +189,19 @@ unsafe fn fill_body<L: Lanes>(images: &mut Adjoint, at: (usize, usize), y: usize
     unsafe { images.fill::<L>(at, y, delta) };
 }
 
-/// The nine adjoint images of several maps' δ for a few rows: `[row][tile of 64 columns][map][tap][64]`.
-pub(super) struct Adjoint {
-    size: Size,
-    tiles: usize,
-    maps: usize,
-    data: Buffer,
-    row_sum: Buffer,
-}
-
-impl Adjoint {
-    /// Returns room for up to `rows` rows of `maps` maps.
-    pub(super) fn new(size: Size, rows: usize, maps: usize) -> Self {
-        let tiles = size.columns.div_ceil(SPAN);
-        let data = Buffer::any(rows * tiles * maps * 9 * SPAN);
-        Self { size, tiles, maps, data, row_sum: Buffer::zeros(tiles * SPAN + 2 * MARGIN) }
-    }
-
-    /// Returns the address of the images of map number `map` and those after it, `[map][tap][64]`.
-    #[inline(always)]
-    pub(super) fn at(&self, row: usize, tile: usize, map: usize) -> *const f32 {
-        debug_assert!(tile < self.tiles && map < self.maps);
-        self.data.as_ptr().wrapping_add(((row * self.tiles + tile) * self.maps + map) * 9 * SPAN)
-    }
-
-    /// As the function [`fill`].
-    #[inline(always)]
-    unsafe fn fill<L: Lanes>(&mut self, (row, map): (usize, usize), y: usize, delta: &Delta) {
-        let Size { rows, columns } = self.size;
-        let Delta { maps, gradients, channel, dilation: d, border } = *delta;
-        for ky in 0..3 {
-            let [direct, reflected] = readers(y, ky, rows, d, border);
-            let sum = &mut self.row_sum[MARGIN..][..columns];
-            for (source, add) in [(direct.or(reflected), false), (direct.and(reflected), true)] {
-                if let Some(y) = source {
-                    // SAFETY: nobody writes maps in the backward pass; gradients are the caller's promise.
-                    let (values, gradients) = unsafe { (maps.row(y, channel), gradients.row(y, channel)) };
-                    for ((sum, &value), &gradient) in sum.iter_mut().zip(values).zip(gradients) {
-                        let delta = if value > 0.0 { gradient } else { 0.0 };
-                        *sum = if add { *sum + delta } else { delta };
-                    }
-                } else if !add {
-                    sum.fill(0.0);
-                }
-            }
-            self.shift::<L>((row, map), ky, d, border);
-        }
-    }
-
-    /// Writes the three images of one row tap from the row in `row_sum`.
-    #[inline(always)]
-    fn shift<L: Lanes>(&mut self, (row, map): (usize, usize), ky: usize, d: usize, border: Border) {
-        let columns = self.size.columns;
-        let image = |tile: usize, kx: usize| ((row * self.tiles + tile) * self.maps + map) * 9 * SPAN + (3 * ky + kx) * SPAN;
-        for tile in 0..self.tiles {
-            for kx in 0..3 {
-                let from = &self.row_sum[MARGIN + tile * SPAN + d - kx * d..][..SPAN];
-                let to = &mut self.data[image(tile, kx)..][..SPAN];
-                for x in (0..SPAN).step_by(L::N) {
-                    L::load(&from[x..]).store(&mut to[x..]);
-                }
-            }
-        }
-        let place = |q: usize, kx: usize| image(q / SPAN, kx) + q % SPAN;
-        for q in columns..(columns + d).min(self.tiles * SPAN) {
-            self.data[place(q, 2)] = 0.0;
-        }
-        for (kx, near_edge) in [(0, 0..columns.min(d + 1)), (2, columns.saturating_sub(d + 1)..columns)] {
-            for q in near_edge {
-                if let Some(i) = readers(q, kx, columns, d, border)[1] {
-                    self.data[place(q, kx)] += self.row_sum[MARGIN + i];
-                }
-            }
-        }
+/// Makes a row of a map's gradient its δ, which is the gradient where the map is positive, with zeros all around.
+///
+/// # Safety
+/// Nobody else uses that row of the gradients meanwhile, and nobody writes the maps.
+pub(super) unsafe fn finish_delta(gradients: View, maps: View, y: usize, channel: usize) {
+    let Size { columns, .. } = maps.size;
+    let start = gradients.at(y, channel).wrapping_sub(MARGIN);
+    // SAFETY: a row with both margins, and the caller's promise.
+    let (row, values) = unsafe { (std::slice::from_raw_parts_mut(start, length(maps.size)), maps.row(y, channel)) };
+    row[..MARGIN].fill(0.0);
+    row[MARGIN + columns..].fill(0.0);
+    for (gradient, &value) in row[MARGIN..][..columns].iter_mut().zip(values) {
+        *gradient = if value > 0.0 { *gradient } else { 0.0 };
     }
 }
 

@@ -14,8 +14,9 @@ use rayon::prelude::*;
 use super::{
     Simd,
     adjoint::{self, Adjoint, Delta},
+    ahead::Ahead,
     buffer::Buffer,
-    forward::{for_pieces, groups},
+    forward::{GROUP, for_pieces, groups},
     head::{self, Head},
     maps::{Maps, Size, View},
     push::{LANES, Packed, push, weight_sums},
@@ -110,7 +111,6 @@ impl Group<'_> {
     /// Returns the δ of a map, which is numbered without the input.
     fn delta(&self, map: usize) -> Delta {
         Delta {
-            maps: self.maps,
             gradients: self.gradients,
             channel: self.net.input_channels + map,
             dilation: self.net.dilation(map / self.net.width),
@@ -140,10 +140,18 @@ impl Group<'_> {
     }
 }
 
-/// Adds the δ of a layer to the gradients of the earlier maps of its group.
+/// Completes the δ of a layer and adds it to the gradients of the earlier maps of its group.
 fn push_inside(group: &Group<'_>, layer: usize, simd: Simd) {
     let (net, size) = (group.net, group.maps.size);
     let (first, count) = (group.earlier(), net.inputs(layer) - group.earlier());
+    for_pieces(size.rows, BAND, 5 * net.width * size.pixels(), |rows| {
+        for y in rows {
+            for map in layer * net.width..(layer + 1) * net.width {
+                // SAFETY: the row belongs to this call alone; nobody writes maps in the backward pass.
+                unsafe { adjoint::finish_delta(group.gradients, group.maps, y, net.input_channels + map) };
+            }
+        }
+    });
     if count > 0 {
         let packed = Packed::new(first, count, net.width, |i| group.weights((layer + 1) * net.width - 1 - i));
         for_pieces(size.rows, BAND, 9 * net.width * count * size.pixels(), |rows| {
@@ -174,8 +182,10 @@ fn push_out(group: &Group<'_>, own: &mut [f32], simd: Simd) {
     let packed = Packed::new(group.first_wanted, count, members.len(), |i| group.weights(members.end - 1 - i));
     let sets: usize = members.clone().map(|map| group.sets(map)).sum::<usize>() + group.head.map_or(0, Head::sets);
     let band = |band: usize| {
-        let mut sums = Buffer::zeros(sets * LANES);
-        push_band(group, &packed, band * BAND..size.rows.min((band + 1) * BAND), &mut sums, simd);
+        // As long for every group, so that it is used again.
+        let mut sums = Buffer::any(sets.max((GROUP.max(net.width) * 9 + 1 + net.classes) * net.channels()) * LANES);
+        sums[..sets * LANES].fill(0.0);
+        push_band(group, &packed, band * BAND..size.rows.min((band + 1) * BAND), &mut sums[..sets * LANES], simd);
         sums
     };
     let bands = size.rows.div_ceil(BAND);
@@ -232,11 +242,16 @@ fn push_band(group: &Group<'_>, packed: &Packed, rows: Range<usize>, sums: &mut 
             // SAFETY: these rows of the earlier maps' gradients belong to this call alone.
             unsafe { push(simd, packed, (&images, row), group.gradients, y + row) };
         }
+        let next = (y + count).min(rows.end)..(y + count + block).min(rows.end);
+        let earlier = next.flat_map(|y| (0..group.earlier()).map(move |channel| (y, channel)));
+        let pieces = earlier.flat_map(|(y, channel)| [group.maps.at(y, channel), group.gradients.at(y, channel)]);
+        let steps = members.len() * group.earlier().div_ceil(3);
+        let mut ahead = Ahead::new(pieces.map(<*mut f32>::cast_const), columns, steps);
         let mut rest = &mut *sums;
         for (i, map) in members.clone().rev().enumerate() {
             let (sums, behind) = rest.split_at_mut(group.sets(map) * LANES);
             // SAFETY: nobody writes maps in the backward pass.
-            unsafe { weight_sums(simd, (&images, i), group.maps, (y, count), sums) };
+            unsafe { weight_sums(simd, (&images, i), group.maps, (y, count), sums, &mut ahead) };
             rest = behind;
         }
         if let Some(head) = group.head {

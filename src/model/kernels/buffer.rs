@@ -6,7 +6,7 @@
 #![expect(unsafe_code, reason = "memory with an alignment of its own, not cleared between uses")]
 
 use std::{
-    alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error},
+    alloc::{Layout, alloc, dealloc, handle_alloc_error},
     fmt,
     ops::{Deref, DerefMut},
     ptr::NonNull,
@@ -18,7 +18,7 @@ const LINE: usize = 64;
 /// Alignment of large buffers: a huge page.
 const HUGE: usize = 2 << 20;
 /// Buffers that wait for their next use, at most.
-const KEPT: usize = 24;
+const KEPT: usize = 64;
 
 /// Dropped buffers, oldest first.
 static WAITING: Mutex<Vec<Buffer>> = Mutex::new(Vec::new());
@@ -67,10 +67,31 @@ impl Buffer {
     fn allocate(length: usize) -> Self {
         let layout = Self::layout(length);
         // SAFETY: the layout has a size above zero.
-        let address = unsafe { alloc_zeroed(layout) };
-        let Some(data) = NonNull::new(address.cast()) else { handle_alloc_error(layout) };
+        let address = unsafe { alloc(layout) };
+        let Some(data) = NonNull::new(address.cast::<f32>()) else { handle_alloc_error(layout) };
+        if layout.align() == HUGE {
+            use_huge_pages(address, layout.size());
+        }
+        // SAFETY: the memory of this layout, which holds `length` numbers (or one that nobody asks for).
+        unsafe { address.write_bytes(0, layout.size()) };
         Self { data, length, returns: true }
     }
+}
+
+/// Asks for huge pages, which spare the walk through page tables where rows lie far apart. It may be refused.
+fn use_huge_pages(address: *mut u8, bytes: usize) {
+    #[cfg(target_os = "linux")]
+    {
+        /// `MADV_HUGEPAGE` of `madvise(2)`.
+        const HUGE_PAGES: std::ffi::c_int = 14;
+        unsafe extern "C" {
+            fn madvise(address: *mut u8, bytes: usize, advice: std::ffi::c_int) -> std::ffi::c_int;
+        }
+        // SAFETY: advice about memory of our own; its content is not touched, and a failure means no more than small pages.
+        let _ = unsafe { madvise(address, bytes, HUGE_PAGES) };
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (address, bytes);
 }
 
 impl Drop for Buffer {

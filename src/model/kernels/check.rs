@@ -194,9 +194,8 @@ fn every_instruction_set_and_thread_count_gives_the_bits_of_the_documented_chain
     let pools = [1, 2, 3, 7].map(|threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap());
     for (i, (net, size)) in cases.into_iter().enumerate() {
         let (parameters, image, target) = example(&net, size, i as u8);
-        let (true_logits, true_gradients) = plain::run(&net, size, (&parameters, &image), |logits| {
-            nll(logits, &target, Simd::Scalar).1
-        });
+        let (true_logits, true_gradients) =
+            plain::run(&net, size, (&parameters, &image), |logits| nll(logits, &target, Simd::Scalar).1);
         for simd in Simd::ALL.into_iter().filter(|simd| simd.available()) {
             for pool in &pools {
                 let (logits, _, gradients) = pool.install(|| run(&net, size, i as u8, simd));

@@ -1,26 +1,27 @@
 //! The inner loop of the forward pass: a few maps, convolved with 3 x 3 taps, are added to rows of partial sums.
 //!
-//! Output rows that lie one dilation apart share source rows, so up to eight of them are computed together:
+//! Output rows that lie one dilation apart share source rows, so up to four of them are computed together:
 //!
 //! ```text
 //! source rows  y-d   y   y+d  y+2d y+3d y+4d        6 rows loaded
 //! output rows         y   y+d  y+2d y+3d            4 x 9 taps used
 //! ```
-//! With eight rows of two vectors a multiply-add needs 0.42 loads, 0.76 when a load across two cache lines counts twice;
-//! sixteen sums, nine weights and the sources fill the registers.
+//! With four rows of four vectors a multiply-add needs half a load, 0.9 when a load across two cache lines counts twice;
+//! sixteen sums, nine weights and the sources fill the registers of AVX-512.
 
 #![expect(unsafe_code, reason = "addresses in place of slices: bounds are checked once a tile, not once a load")]
 
-use std::ops::Range;
+use std::{hint::black_box, ops::Range};
 
 use super::{
+    ahead::Ahead,
     lanes::{Lanes, multiversion},
     maps::View,
 };
 use crate::model::border::Border;
 
 /// Output rows computed together, at most.
-const ROWS: usize = 8;
+const ROWS: usize = 4;
 
 /// Maps that are added, with the nine taps of each.
 #[derive(Clone, Copy)]
@@ -45,36 +46,32 @@ pub(super) struct Sums {
 }
 
 multiversion! {
-    /// Adds the sources to the sums.
+    /// Adds the sources to the sums, and meanwhile looks ahead, a step for every few rows.
     ///
     /// # Safety
     /// `sums.data` holds the rectangle; nobody else uses it, and nobody writes the sources, meanwhile.
-    pub(super) [unsafe] fn add(sources: &Sources<'_>, sums: &Sums) = add_body
+    pub(super) [unsafe] fn add(sources: &Sources<'_>, sums: &Sums, ahead: &mut Ahead) = add_body
 }
 
 #[inline(always)]
-unsafe fn add_body<L: Lanes>(sources: &Sources<'_>, sums: &Sums) {
+unsafe fn add_body<L: Lanes>(sources: &Sources<'_>, sums: &Sums, ahead: &mut Ahead) {
     let d = sources.dilation;
-    let most = if L::N == 16 { ROWS } else { ROWS / 2 };
     for residue in 0..d.min(sums.rows.len()) {
         let mut left = (sums.rows.len() - residue).div_ceil(d);
         let mut row = residue;
         // As equal groups as possible: a group of few rows has too few sums for the processor to work on.
         while left > 0 {
-            let count = left.div_ceil(left.div_ceil(most));
+            let count = left.div_ceil(left.div_ceil(ROWS));
             // SAFETY: rows `row`, `row + d` .. of the rectangle, and the caller's promise.
             unsafe {
                 match count {
-                    8 => group::<L, 8>(sources, sums, row),
-                    7 => group::<L, 7>(sources, sums, row),
-                    6 => group::<L, 6>(sources, sums, row),
-                    5 => group::<L, 5>(sources, sums, row),
                     4 => group::<L, 4>(sources, sums, row),
                     3 => group::<L, 3>(sources, sums, row),
                     2 => group::<L, 2>(sources, sums, row),
                     _ => group::<L, 1>(sources, sums, row),
                 }
             }
+            ahead.step();
             row += count * d;
             left -= count;
         }
@@ -94,20 +91,27 @@ unsafe fn group<L: Lanes, const R: usize>(sources: &Sources<'_>, sums: &Sums, ro
         *source = maps.at(border.source(y, maps.size.rows), first).wrapping_add(sums.columns.start);
     }
     let out = sums.data.wrapping_add(row * sums.step);
-    for x in (0..sums.columns.len()).step_by(2 * L::N) {
-        // SAFETY: two vectors from column x on are in the rectangle, and sources reach `d` < 16 columns beyond them, which
-        // is within the margins.
-        unsafe { tile::<L, R>(sources, &rows, x, out.wrapping_add(x), d * sums.step) };
+    let (step, columns) = (d * sums.step, sums.columns.len());
+    let wide = if L::N == 16 { columns / (4 * L::N) * (4 * L::N) } else { 0 };
+    // SAFETY: the vectors from column x on are in the rectangle, and sources reach `d` < 16 columns beyond it, which is
+    // within the margins.
+    unsafe {
+        for x in (0..wide).step_by(4 * L::N) {
+            tile::<L, R, 4>(sources, &rows, x, out.wrapping_add(x), step);
+        }
+        for x in (wide..columns).step_by(2 * L::N) {
+            tile::<L, R, 2>(sources, &rows, x, out.wrapping_add(x), step);
+        }
     }
 }
 
-/// Adds the sources to a tile of `R` rows and two vectors, which stays in registers meanwhile.
+/// Adds the sources to a tile of `R` rows and `T` vectors, which stays in registers meanwhile.
 ///
 /// # Safety
 /// As [`add`]; `out` is the tile's first sum, `rows` are its source rows.
 #[inline(always)]
 #[expect(clippy::needless_range_loop, reason = "indices of register tiles, known when compiled")]
-unsafe fn tile<L: Lanes, const R: usize>(
+unsafe fn tile<L: Lanes, const R: usize, const T: usize>(
     sources: &Sources<'_>,
     rows: &[*const f32; ROWS + 2],
     x: usize,
@@ -115,9 +119,9 @@ unsafe fn tile<L: Lanes, const R: usize>(
     out_step: usize,
 ) {
     let (d, map_step) = (sources.dilation, sources.maps.map_step());
-    let mut sums = [[L::splat(0.0); 2]; R];
+    let mut sums = [[L::splat(0.0); T]; R];
     for row in 0..R {
-        for i in 0..2 {
+        for i in 0..T {
             // SAFETY: the caller's promise, here and below.
             sums[row][i] = unsafe { L::read(out.wrapping_add(row * out_step + i * L::N)) };
         }
@@ -125,15 +129,21 @@ unsafe fn tile<L: Lanes, const R: usize>(
     let mut at = x;
     for taps in sources.weights {
         let weights: [L; 9] = std::array::from_fn(|tap| L::splat(taps[tap]));
+        // Hidden from the compiler, which would otherwise keep thirty addresses in place of ten rows and one offset.
+        at = black_box(at);
         for k in 0..R + 2 {
+            // Never true, which the compiler cannot know: so it does not load ahead over this place until registers run out.
+            if at == usize::MAX - k {
+                break;
+            }
             for kx in 0..3 {
                 let from = rows[k].wrapping_add(at + kx * d).wrapping_sub(d);
                 // SAFETY: as above.
-                let values: [L; 2] = std::array::from_fn(|i| unsafe { L::read(from.wrapping_add(i * L::N)) });
+                let values: [L; T] = std::array::from_fn(|i| unsafe { L::read(from.wrapping_add(i * L::N)) });
                 for row in 0..R {
                     // Source row k is tap ky = k - row of output row `row`: taps come in ascending order for each.
                     if k >= row && k - row < 3 {
-                        for i in 0..2 {
+                        for i in 0..T {
                             sums[row][i] = values[i].fma(weights[3 * (k - row) + kx], sums[row][i]);
                         }
                     }
@@ -143,7 +153,7 @@ unsafe fn tile<L: Lanes, const R: usize>(
         at += map_step;
     }
     for row in 0..R {
-        for i in 0..2 {
+        for i in 0..T {
             // SAFETY: as above.
             unsafe { sums[row][i].write(out.wrapping_add(row * out_step + i * L::N)) };
         }

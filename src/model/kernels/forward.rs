@@ -12,10 +12,11 @@ use rayon::prelude::*;
 
 use super::{
     Simd,
+    ahead::Ahead,
     buffer::Buffer,
     convolve::{Sources, Sums, add},
     head,
-    maps::{Maps, Size, View},
+    maps::{MARGIN, Maps, Size, View},
     worth_splitting,
 };
 use crate::model::msdnet::Architecture;
@@ -99,7 +100,13 @@ fn add_earlier_to_tile(group: &Group<'_>, rows: Range<usize>, columns: Range<usi
         sums.fill(parameters[net.bias_range()][map]);
     }
     let earlier = net.inputs(members.start / net.width);
+    let reach = net.largest_dilation();
+    let seen = rows.start.saturating_sub(reach)..(rows.end + reach).min(maps.size.rows);
     for first in (0..earlier).step_by(AT_ONCE) {
+        let next = (first + AT_ONCE).min(earlier)..(first + 2 * AT_ONCE).min(earlier);
+        let pieces = seen.clone().flat_map(|y| next.clone().map(move |channel| maps.at(y, channel)));
+        let pieces = pieces.map(|row| row.wrapping_add(columns.start).wrapping_sub(MARGIN).cast_const());
+        let mut ahead = Ahead::new(pieces, columns.len() + 2 * MARGIN, members.len() * rows.len().div_ceil(4));
         for (map, sums) in members.clone().zip(data.chunks_exact_mut(plane)) {
             let sources = Sources {
                 maps,
@@ -110,7 +117,7 @@ fn add_earlier_to_tile(group: &Group<'_>, rows: Range<usize>, columns: Range<usi
             };
             let sums = Sums { data: sums.as_mut_ptr(), step, rows: rows.clone(), columns: columns.clone() };
             // SAFETY: the sums are this call's own; the sources are maps before the group, which nobody writes now.
-            unsafe { add(simd, &sources, &sums) };
+            unsafe { add(simd, &sources, &sums, &mut ahead) };
         }
     }
     for (map, sums) in members.clone().zip(data.chunks_exact(plane)) {
@@ -148,7 +155,7 @@ fn finish_rows(group: &Group<'_>, layer: usize, rows: Range<usize>, simd: Simd) 
             let (data, step) = (maps.at(rows.start, channel), maps.row_step);
             let sums = Sums { data, step, rows: rows.clone(), columns: 0..maps.size.padded() };
             // SAFETY: these rows of the map belong to this call alone; the sources are maps of layers before this one.
-            unsafe { add(simd, &sources, &sums) };
+            unsafe { add(simd, &sources, &sums, &mut Ahead::nothing()) };
         }
         for y in rows.clone() {
             // SAFETY: as above.

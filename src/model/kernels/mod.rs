@@ -25,6 +25,7 @@
 //! over whole rows: no border case and no padded gradient is left in the hot loop.
 
 mod adjoint;
+mod ahead;
 mod backward;
 mod buffer;
 mod convolve;

@@ -29,7 +29,8 @@ pub(super) fn run(
     let mut gradients: Vec<Vec<f32>> = (0..net.channels())
         .map(|channel| {
             let weight = |class: usize| weights[class * net.channels() + channel];
-            let add = |p: usize| upstream.iter().enumerate().fold(0.0, |g, (class, row)| row[p].mul_add(weight(class), g));
+            let add =
+                |p: usize| upstream.iter().enumerate().fold(0.0, |g, (class, row)| row[p].mul_add(weight(class), g));
             (0..pixels).map(add).collect()
         })
         .collect();
@@ -88,12 +89,9 @@ fn adjoint(size: Size, delta: &[f32], tap: usize, d: isize, border: Border) -> V
         readers.into_iter().map(value).reduce(|a, b| a + b).unwrap_or(0.0)
     };
     let (down, right) = ((tap as isize / 3 - 1) * d, (tap as isize % 3 - 1) * d);
-    let by_rows: Vec<f32> = (0..size.pixels())
-        .map(|p| along(rows, p / columns, down, &|y| delta[y * columns + p % columns]))
-        .collect();
-    (0..size.pixels())
-        .map(|p| along(columns, p % columns, right, &|x| by_rows[p / columns * columns + x]))
-        .collect()
+    let by_rows: Vec<f32> =
+        (0..size.pixels()).map(|p| along(rows, p / columns, down, &|y| delta[y * columns + p % columns])).collect();
+    (0..size.pixels()).map(|p| along(columns, p % columns, right, &|x| by_rows[p / columns * columns + x])).collect()
 }
 
 /// Returns a sum over all pixels: bands of 32 rows, 16 lanes.

@@ -6,7 +6,8 @@
 #![expect(unsafe_code, reason = "addresses in place of slices: bounds are checked once a row, not once a load")]
 
 use super::{
-    adjoint::{Adjoint, SPAN},
+    adjoint::{Adjoint, SPAN, Taps},
+    ahead::Ahead,
     lanes::{Lanes, multiversion},
     maps::View,
 };
@@ -15,7 +16,7 @@ use super::{
 pub(super) const TOGETHER: usize = 6;
 /// Lanes of a weight gradient: column x belongs to lane x mod 16.
 pub(super) const LANES: usize = 16;
-/// Images of so many maps go into one pass over the gradients: 36 cache lines each, and they should stay in the first level.
+/// The δ of so many maps go into one pass over the gradients: 18 cache lines each, and they should stay in the first level.
 const IMAGES_AT_ONCE: usize = 10;
 
 /// The weights by which some maps' δ reach a range of earlier maps: for each six of these `[δ][tap][6]`, at the end fewer.
@@ -64,14 +65,14 @@ impl Packed {
     unsafe fn push<L: Lanes>(&self, images: &Adjoint, row: usize, gradients: View, y: usize) {
         let columns = gradients.size.padded();
         for tile in 0..columns.div_ceil(SPAN) {
+            let images = images.tile(row, tile);
             for from in (0..self.deltas).step_by(IMAGES_AT_ONCE) {
                 let count = (self.deltas - from).min(IMAGES_AT_ONCE);
                 for done in (0..self.count).step_by(TOGETHER) {
                     let together = (self.count - done).min(TOGETHER);
-                    let weights = &self.data[9 * (done * self.deltas + from * together)..][..9 * count * together];
                     let job = Tile {
-                        images: images.at(row, tile, from),
-                        weights,
+                        images: &images[from..from + count],
+                        weights: &self.data[9 * (done * self.deltas + from * together)..][..9 * count * together],
                         gradients: gradients.at(y, self.first + done).wrapping_add(tile * SPAN),
                         map_step: gradients.map_step(),
                         columns: (columns - tile * SPAN).min(SPAN),
@@ -95,8 +96,7 @@ impl Packed {
 
 /// A few maps' gradients in one row, up to 64 columns, and the images that reach them.
 struct Tile<'a> {
-    /// `[δ][tap][64]`.
-    images: *const f32,
+    images: &'a [Taps],
     /// `[δ][tap][map]`.
     weights: &'a [f32],
     gradients: *mut f32,
@@ -139,17 +139,19 @@ impl Tile<'_> {
                 sums[m][i] = unsafe { L::read(gradients.wrapping_add(m * self.map_step + i * L::N)) };
             }
         }
-        let mut image = self.images.wrapping_add(x);
-        for weights in self.weights.as_chunks::<M>().0 {
-            // SAFETY: as above.
-            let values: [L; T] = std::array::from_fn(|i| unsafe { L::read(image.wrapping_add(i * L::N)) });
-            for m in 0..M {
-                let weight = L::splat(weights[m]);
-                for i in 0..T {
-                    sums[m][i] = values[i].fma(weight, sums[m][i]);
+        let weights = self.weights.as_chunks::<M>().0.as_chunks::<9>().0;
+        for (image, weights) in self.images.iter().zip(weights) {
+            for tap in 0..9 {
+                let from = image.at(tap, x);
+                // SAFETY: as above.
+                let values: [L; T] = std::array::from_fn(|i| unsafe { L::read(from.wrapping_add(i * L::N)) });
+                for m in 0..M {
+                    let weight = L::splat(weights[tap][m]);
+                    for i in 0..T {
+                        sums[m][i] = values[i].fma(weight, sums[m][i]);
+                    }
                 }
             }
-            image = image.wrapping_add(SPAN);
         }
         for m in 0..M {
             for i in 0..T {
@@ -163,6 +165,7 @@ impl Tile<'_> {
 multiversion! {
     /// Adds to the weight gradients of all maps from number 0 on for which there are sums, `[map][tap]` sets of 16 lanes, and
     /// behind them to the set of the bias: the images of map number `images.1` of a block, `rows.1` rows from `rows.0` on.
+    /// Meanwhile looks ahead, a step for every few maps.
     ///
     /// # Safety
     /// Nobody writes the maps meanwhile.
@@ -171,6 +174,7 @@ multiversion! {
         maps: View,
         rows: (usize, usize),
         sums: &mut [f32],
+        ahead: &mut Ahead,
     ) = weight_sums_body
 }
 
@@ -180,11 +184,13 @@ unsafe fn weight_sums_body<L: Lanes>(
     maps: View,
     (y, rows): (usize, usize),
     sums: &mut [f32],
+    ahead: &mut Ahead,
 ) {
     let count = sums.len() / (9 * LANES);
     let (sums, bias) = sums.split_at_mut(9 * LANES * count);
     let together = if L::N == 16 { 3 } else { 1 };
     for (i, sums) in sums.chunks_mut(9 * LANES * together).enumerate() {
+        ahead.step();
         let block = Rows { images, delta, maps, map: i * together, y, rows };
         for half in (0..LANES).step_by(L::N) {
             // SAFETY: as many maps as there are sums; the rest is the caller's promise.
@@ -199,11 +205,11 @@ unsafe fn weight_sums_body<L: Lanes>(
     }
     for row in 0..rows {
         for tile in 0..maps.size.padded().div_ceil(SPAN) {
-            let image = images.at(row, tile, delta).wrapping_add(4 * SPAN);
-            for x in (0..SPAN).step_by(L::N) {
+            let image = images.tile(row, tile)[delta];
+            for x in (0..(maps.size.padded() - tile * SPAN).min(SPAN)).step_by(L::N) {
                 let lanes = &mut bias[x % LANES..][..L::N];
-                // SAFETY: the image of the centre tap is δ itself, 64 columns of it, zero beyond the last.
-                unsafe { L::read(image.wrapping_add(x)) }.fma(L::splat(1.0), L::load(lanes)).store(lanes);
+                // SAFETY: the image of the centre tap is δ itself, up to whole tiles of the maps.
+                unsafe { L::read(image.at(4, x)) }.fma(L::splat(1.0), L::load(lanes)).store(lanes);
             }
         }
     }
@@ -238,21 +244,19 @@ impl Rows<'_> {
         for row in 0..self.rows {
             let start = maps.at(self.y + row, map).wrapping_add(half);
             for tile in 0..columns.div_ceil(SPAN) {
-                let mut image = images.at(row, tile, delta).wrapping_add(half);
-                let mut from = start.wrapping_add(tile * SPAN);
-                for _ in 0..(columns - tile * SPAN).min(SPAN) / LANES {
+                let image = images.tile(row, tile)[delta];
+                let from = start.wrapping_add(tile * SPAN);
+                for x in (0..(columns - tile * SPAN).min(SPAN)).step_by(LANES) {
                     // SAFETY: inside the row and the tile of images, with the other half of 16 lanes beside.
                     let value: [L; M] =
-                        std::array::from_fn(|m| unsafe { L::read(from.wrapping_add(m * maps.map_step())) });
+                        std::array::from_fn(|m| unsafe { L::read(from.wrapping_add(m * maps.map_step() + x)) });
                     for tap in 0..9 {
                         // SAFETY: as above.
-                        let image = unsafe { L::read(image.wrapping_add(tap * SPAN)) };
+                        let image = unsafe { L::read(image.at(tap, half + x)) };
                         for m in 0..M {
                             lanes[m][tap] = image.fma(value[m], lanes[m][tap]);
                         }
                     }
-                    image = image.wrapping_add(LANES);
-                    from = from.wrapping_add(LANES);
                 }
             }
         }

@@ -48,12 +48,7 @@ multiversion! {
 }
 
 #[inline(always)]
-fn softmax_body<L: Lanes>(
-    logits: &[f32],
-    target: &[u8],
-    probabilities: &mut [f32],
-    losses: &mut [f32],
-) {
+fn softmax_body<L: Lanes>(logits: &[f32], target: &[u8], probabilities: &mut [f32], losses: &mut [f32]) {
     let pixels = target.len();
     let classes = logits.len() / pixels.max(1);
     for (chunk, (target, losses)) in target.chunks(CHUNK).zip(losses.chunks_mut(CHUNK)).enumerate() {
