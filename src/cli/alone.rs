@@ -87,7 +87,7 @@ impl Alone {
             .collect();
         let scratch = self.scratch.unwrap_or_else(|| folder.path().join("scratch"));
         std::fs::create_dir_all(&scratch).map_err(|error| Fault::file("create the folder", &scratch, &error))?;
-        let watch = Watch { bar: progress::single(S::NAME, &context.global), cancelled: &context.cancelled };
+        let watch = Watch { line: progress::Single::new(S::NAME, &context.global), cancelled: &context.cancelled };
         let job = Job {
             inputs: self.inputs,
             outputs,
@@ -98,7 +98,7 @@ impl Alone {
             progress: &watch,
         };
         let done = S::run(params, &job);
-        watch.bar.finish_and_clear();
+        watch.line.close();
         done?;
         Ok(Outputs { paths: job.outputs, folder })
     }
@@ -170,15 +170,13 @@ fn temporary_beside(wanted: &Path) -> Result<tempfile::TempDir> {
 }
 
 struct Watch<'a> {
-    bar: indicatif::ProgressBar,
+    line: progress::Single,
     cancelled: &'a AtomicUsize,
 }
 
 impl Progress for Watch<'_> {
     fn step(&self, done: u64, total: u64, note: &str) {
-        self.bar.set_length(total);
-        self.bar.set_position(done);
-        self.bar.set_message(note.to_owned());
+        self.line.advance(done, total, note);
     }
     fn cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed) != 0

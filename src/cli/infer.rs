@@ -14,9 +14,9 @@ use crate::{
 /// Arguments of `infer`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// A trained network
-    #[arg(long, value_name = "MODEL")]
-    model: PathBuf,
+    /// A trained network; given several times, the mean of their probabilities decides
+    #[arg(short, long, value_name = "MODEL", required = true)]
+    model: Vec<PathBuf>,
     /// The scan
     #[arg(long, value_name = "CT")]
     ct: PathBuf,
@@ -28,6 +28,9 @@ pub(super) struct Args {
     /// The label
     #[arg(short, long, value_name = "LABEL")]
     output: PathBuf,
+    /// See each slice in all eight orientations and average: eight times the work
+    #[arg(long)]
+    tta: bool,
     /// Also write the probability of bone
     #[arg(long, value_name = "VOLUME")]
     probability: Option<PathBuf>,
@@ -35,11 +38,16 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     args.device.parse::<Device>()?.resolve()?;
-    let outputs = Alone::new()
-        .file("model", "model", &args.model, Map::new())?
+    let params = InferParams { probability: args.probability.is_some(), tta: args.tta };
+    let outputs = with_models(Alone::new(), &args.model)?
         .file("ct", "ct", &args.ct, args.scan.to_map())?
         .on(&args.device)
-        .run::<Infer>(&InferParams { probability: args.probability.is_some() }, &args.output, context)?;
+        .run::<Infer>(&params, &args.output, context)?;
     outputs.image("label", &args.output)?;
     args.probability.as_deref().map_or(Ok(()), |wanted| outputs.image("probability", wanted))
+}
+
+/// Adds the networks in the order in which they were named.
+pub(super) fn with_models(stage: Alone, models: &[PathBuf]) -> Result<Alone> {
+    models.iter().try_fold(stage, |stage, model| stage.file("model", "model", model, Map::new()))
 }

@@ -70,13 +70,19 @@ fn check(args: &Check, context: &Context) -> Result<()> {
 
 /// Returns scan and label of every training case.
 pub(super) fn training_pairs(file: &Path, data_root: Option<&Path>) -> Result<Vec<(Artifact, Artifact)>> {
-    let manifest = Manifest::load(file, data_root)?;
-    let mut items = manifest.items();
-    items.retain(|item| item.attributes.get("split").is_some_and(|split| split == "train"));
-    items.sort_by(|a, b| a.id.cmp(&b.id));
-    if items.is_empty() {
+    let pairs = labelled_pairs(file, data_root, "train")?;
+    if pairs.is_empty() {
         return Err(Fault::usage("the manifest has no case with `split: train`").at(file.display()));
     }
+    Ok(pairs)
+}
+
+/// Returns scan and label of every case of a split.
+pub(super) fn labelled_pairs(file: &Path, data_root: Option<&Path>, split: &str) -> Result<Vec<(Artifact, Artifact)>> {
+    let manifest = Manifest::load(file, data_root)?;
+    let mut items = manifest.items();
+    items.retain(|item| item.attributes.get("split").is_some_and(|of_item| of_item == split));
+    items.sort_by(|a, b| a.id.cmp(&b.id));
     let mut pairs = Vec::with_capacity(items.len());
     for item in &items {
         let artifact = |name: &str| {

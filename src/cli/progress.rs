@@ -18,12 +18,79 @@ use crate::pipeline::{
 /// In a log, a long stage says how far it is this often.
 const LINE_EVERY: Duration = Duration::from_secs(30);
 
-/// Returns a bar for one stage that runs alone; hidden where nobody looks.
-pub(super) fn single(name: &'static str, global: &Global) -> ProgressBar {
-    let bar = if shows_bars(global) { ProgressBar::new(0) } else { ProgressBar::hidden() };
-    bar.set_style(style());
-    bar.set_prefix(name);
-    bar
+/// One stage on its way: a bar, or a line now and then.
+struct Stage {
+    name: String,
+    bar: ProgressBar,
+    /// Where and when the first step was seen: a resumed training does not begin at zero.
+    first: Option<(u64, Instant)>,
+    said: Instant,
+}
+
+impl Stage {
+    fn new(name: &str, bar: ProgressBar) -> Self {
+        bar.set_style(style());
+        bar.set_prefix(name.to_owned());
+        Self { name: name.to_owned(), bar, first: None, said: Instant::now() }
+    }
+
+    /// Moves on; returns the line that a log should have, when it is time for one.
+    fn advance(&mut self, done: u64, total: u64, note: &str) -> Option<String> {
+        self.bar.set_length(total);
+        self.bar.set_position(done);
+        let (first, since) = *self.first.get_or_insert_with(|| {
+            // What was done before is not to count as done in no time.
+            self.bar.reset_eta();
+            (done, Instant::now())
+        });
+        self.bar.set_message(note.to_owned());
+        if self.said.elapsed() < LINE_EVERY {
+            return None;
+        }
+        self.said = Instant::now();
+        let left = remaining_s(done - done.min(first), total - total.min(done), since.elapsed().as_secs_f64());
+        let left = left.map_or_else(String::new, |left| format!("  {} left", human_seconds(left)));
+        let note = if note.is_empty() { String::new() } else { format!("  {note}") };
+        Some(format!("  {}  {done}/{total}{note}{left}", self.name))
+    }
+}
+
+/// Returns the seconds that are left when `done` took `elapsed_s` and `to_do` is to be done; none before the first is done.
+fn remaining_s(done: u64, to_do: u64, elapsed_s: f64) -> Option<f64> {
+    (done > 0).then(|| elapsed_s / done as f64 * to_do as f64)
+}
+
+/// The progress of one stage that runs alone: a bar on a terminal, else a line now and then.
+pub(super) struct Single {
+    stage: Mutex<Stage>,
+    quiet: bool,
+}
+
+impl Single {
+    /// Returns the progress of a stage that has not begun.
+    pub(super) fn new(name: &str, global: &Global) -> Self {
+        let live = shows_bars(global);
+        let bar = if live { ProgressBar::new(0) } else { ProgressBar::hidden() };
+        Self { stage: Mutex::new(Stage::new(name, bar)), quiet: global.quiet || live }
+    }
+
+    /// Shows how far it is.
+    pub(super) fn advance(&self, done: u64, total: u64, note: &str) {
+        let line = self.stage().advance(done, total, note);
+        if let Some(line) = line.filter(|_| !self.quiet) {
+            out::talk(line);
+        }
+    }
+
+    /// Takes the bar off the terminal.
+    pub(super) fn close(&self) {
+        self.stage().bar.finish_and_clear();
+    }
+
+    fn stage(&self) -> std::sync::MutexGuard<'_, Stage> {
+        // Nothing of it is half-changed after a panic that a person would notice.
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn shows_bars(global: &Global) -> bool {
@@ -40,7 +107,7 @@ pub(super) struct Watch {
     bars: MultiProgress,
     quiet: bool,
     live: bool,
-    running: Mutex<BTreeMap<String, (ProgressBar, Instant)>>,
+    running: Mutex<BTreeMap<String, Stage>>,
 }
 
 impl Watch {
@@ -73,26 +140,18 @@ impl Watch {
 
     fn begin(&self, node: &str) {
         let bar = self.bars.add(ProgressBar::new(0));
-        bar.set_style(style());
-        bar.set_prefix(node.to_owned());
-        self.running().insert(node.to_owned(), (bar, Instant::now()));
+        self.running().insert(node.to_owned(), Stage::new(node, bar));
     }
 
     fn advance(&self, node: &str, done: u64, total: u64, note: &str) {
-        let mut running = self.running();
-        let Some((bar, last)) = running.get_mut(node) else { return };
-        bar.set_length(total);
-        bar.set_position(done);
-        bar.set_message(note.to_owned());
-        if !self.live && last.elapsed() >= LINE_EVERY {
-            *last = Instant::now();
-            drop(running);
-            self.say(&format!("  {node}  {done}/{total}  {note}"));
+        let line = self.running().get_mut(node).and_then(|stage| stage.advance(done, total, note));
+        if let Some(line) = line.filter(|_| !self.live) {
+            self.say(&line);
         }
     }
 
     fn end(&self, node: &str, outcome: &Outcome, done: usize, total: usize) {
-        if let Some((bar, _)) = self.running().remove(node) {
+        if let Some(Stage { bar, .. }) = self.running().remove(node) {
             bar.finish_and_clear();
             self.bars.remove(&bar);
         }
@@ -103,7 +162,7 @@ impl Watch {
         }
     }
 
-    fn running(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, (ProgressBar, Instant)>> {
+    fn running(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Stage>> {
         // The map is whole after any panic: each change is one insertion or removal.
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -128,5 +187,21 @@ impl Observer for Watch {
             Event::Published { name } => self.say(&format!("→ {name}")),
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_resumed_stage_did_before_does_not_count() {
+        let mut stage = Stage::new("train", ProgressBar::hidden());
+        assert_eq!(stage.advance(500, 1000, "loss 0.1"), None, "too early for a line");
+        stage.said -= LINE_EVERY;
+        stage.first = stage.first.map(|(done, at)| (done, at - Duration::from_secs(100)));
+        let line = stage.advance(600, 1000, "loss 0.1").unwrap();
+        assert!(line.contains("train  600/1000  loss 0.1  7 min left"), "{line}");
+        assert_eq!(remaining_s(0, 10, 5.0), None);
     }
 }

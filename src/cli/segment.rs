@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use serde_json::Map;
 
-use super::{Context, alone::Alone, out, scan::ScanOptions};
+use super::{Context, alone::Alone, infer::with_models, out, scan::ScanOptions};
 use crate::{
     fault::Result,
     io,
+    model::Device,
     stages::{Infer, InferParams, Surface, SurfaceParams},
 };
 
@@ -16,9 +17,15 @@ use crate::{
 pub(super) struct Args {
     /// The scan
     ct: PathBuf,
-    /// A trained network
-    #[arg(short, long, value_name = "MODEL")]
-    model: PathBuf,
+    /// A trained network; given several times, the mean of their probabilities decides
+    #[arg(short, long, value_name = "MODEL", required = true)]
+    model: Vec<PathBuf>,
+    /// See each slice in all eight orientations and average: eight times the work
+    #[arg(long)]
+    tta: bool,
+    /// Where to compute: auto, cpu, cuda, cuda:1
+    #[arg(long, default_value = "auto")]
+    device: String,
     #[command(flatten)]
     scan: ScanOptions,
     /// A mesh (.stl, .ply, .obj) or a label (.nii.gz, .nrrd, …)
@@ -30,10 +37,12 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     if !context.global.quiet {
         out::talk("research use only: not for diagnosis, treatment, or an implant without an engineer's check");
     }
-    let segmented = Alone::new()
-        .file("model", "model", &args.model, Map::new())?
+    args.device.parse::<Device>()?.resolve()?;
+    let params = InferParams { tta: args.tta, ..InferParams::default() };
+    let segmented = with_models(Alone::new(), &args.model)?
         .file("ct", "ct", &args.ct, args.scan.to_map())?
-        .run::<Infer>(&InferParams::default(), &args.output, context)?;
+        .on(&args.device)
+        .run::<Infer>(&params, &args.output, context)?;
     if !io::mesh::is_mesh_name(&args.output) {
         return segmented.image("label", &args.output);
     }

@@ -44,6 +44,8 @@ fn show_op(op: &dyn Op, params_only: bool, context: &Context) -> Result<()> {
                 Arity::One => "",
                 Arity::Optional => ", optional",
                 Arity::Many | Arity::Labelled => ", a collected list",
+                Arity::OptionalMany => ", a collected list, optional",
+                Arity::OneOrMany => ", or a collected list",
             };
             out::line(format!("  in  {:<12} {}  [{}{arity}]", port.name, port.doc, port.kinds.join(" or ")))?;
         }

@@ -5,12 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Context, content::Content, set};
 use crate::{
     fault::{Fault, Result, near_miss},
     manifest::Manifest,
+    model::Device,
     pipeline::{
         self, execute,
         lockfile::Lock,
@@ -41,6 +42,9 @@ pub(super) struct Args {
     /// Only these cases: p16,p17
     #[arg(long, alias = "subject", value_name = "CASE", value_delimiter = ',')]
     case: Vec<String>,
+    /// Where networks compute: cpu, cuda, cuda:1 or auto. What a card computed has keys of its own
+    #[arg(long, default_value = "cpu")]
+    device: String,
 }
 
 impl Args {
@@ -64,12 +68,14 @@ pub(super) struct Study {
     root: PathBuf,
     targets: Vec<String>,
     cases: Vec<String>,
+    backend: Value,
 }
 
 impl Study {
     /// Opens the study; nothing is written and no data is read.
     pub(super) fn open(args: &Args, context: &Context) -> Result<Self> {
         let (file, targets) = pipeline_and_targets(&args.words)?;
+        let backend = backend(args.device.parse()?)?;
         let overrides = args.overrides.iter().map(|text| set::split(text)).collect::<Result<Vec<_>>>()?;
         let spec = pipeline::load(&file, &overrides, args.manifest.as_deref())?;
         let manifest = Manifest::load(&spec.manifest, args.data_root.as_deref())?;
@@ -78,7 +84,7 @@ impl Study {
         let store_root = context.global.store.clone().unwrap_or_else(|| root.join(".calvaria"));
         let store = Store::open(&store_root)?;
         let cache = StatCache::open(store.root());
-        Ok(Self { spec, plan, store, cache, manifest, file, root, targets, cases: args.case.clone() })
+        Ok(Self { spec, plan, store, cache, manifest, file, root, targets, cases: args.case.clone(), backend })
     }
 
     /// Refuses a study whose files are missing, or whose training and test cases share a scan.
@@ -104,7 +110,7 @@ impl Study {
             store: &self.store,
             cache: &self.cache,
             fingerprint: &Content,
-            backend: Value::Null,
+            backend: self.backend.clone(),
             previous: None,
         }
     }
@@ -156,6 +162,16 @@ impl Study {
         }
         Ok(())
     }
+}
+
+/// Returns what the bytes of a device depend on; null for the processor, whose bits are the same everywhere.
+fn backend(device: Device) -> Result<Value> {
+    Ok(match device.resolve()? {
+        Device::Cuda(card) => {
+            json!({ "backend": "cuda", "kernels": env!("CARGO_PKG_VERSION"), "device": format!("cuda:{card}") })
+        }
+        Device::Cpu | Device::Auto => Value::Null,
+    })
 }
 
 fn is_pipeline(word: &str) -> bool {

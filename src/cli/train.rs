@@ -1,6 +1,6 @@
 //! `calvaria train`: train a network on the training cases of a manifest.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Context, alone::Alone, manifest, out, set};
 use crate::{fault::Result, model::Device, stages::Train};
@@ -8,7 +8,7 @@ use crate::{fault::Result, model::Device, stages::Train};
 /// Arguments of `train`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Data manifest whose `train` cases have a `ct` and a `label`
+    /// Data manifest whose `train` cases have a `ct` and a `label`; its `validation` cases judge each epoch
     #[arg(long, value_name = "FILE")]
     manifest: PathBuf,
     /// Where the manifest's paths start
@@ -26,6 +26,9 @@ pub(super) struct Args {
     /// Where to compute: auto, cpu, cuda, cuda:1
     #[arg(long, default_value = "auto")]
     device: String,
+    /// Also write the history of the epochs: a table for a name in .csv, else JSON
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
     /// The trained network
     #[arg(short, long, value_name = "MODEL.safetensors")]
     output: PathBuf,
@@ -39,13 +42,28 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     let partial = PathBuf::from(partial);
     let mut training =
         Alone::new().random("train", "", args.seed, args.replicate).resumable(partial.clone()).on(&args.device);
-    for (ct, label) in manifest::training_pairs(&args.manifest, args.data_root.as_deref())? {
+    let (file, root) = (&args.manifest, args.data_root.as_deref());
+    for (ct, label) in manifest::training_pairs(file, root)? {
         training = training.artifact("ct", ct).artifact("label", label);
     }
-    training.run::<Train>(&params, &args.output, context)?.as_is("model", &args.output)?;
+    // Cases held out of the training ones take their place.
+    if params.validate_last == 0 {
+        for (ct, label) in manifest::labelled_pairs(file, root, "validation")? {
+            training = training.artifact("validation_ct", ct).artifact("validation_label", label);
+        }
+    }
+    let trained = training.run::<Train>(&params, &args.output, context)?;
+    if let Some(history) = &args.history {
+        trained.as_is(if ends_in_csv(history) { "curve" } else { "history" }, history)?;
+    }
+    trained.as_is("model", &args.output)?;
     // Checkpoints served their purpose; a folder left behind costs disk, not correctness.
     if let Err(error) = std::fs::remove_dir_all(&partial) {
         out::talk(format!("note: the checkpoints could not be removed: {error}"));
     }
     Ok(())
+}
+
+fn ends_in_csv(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
 }

@@ -46,11 +46,45 @@ impl Axial {
 
     /// Returns the memory index of each pixel of a slice, row by row.
     pub fn indices(self, slice: usize) -> impl Iterator<Item = usize> {
-        let first = self.start as isize + slice as isize * self.step[2];
-        (0..self.size[1] as isize).flat_map(move |row| {
-            let first = first + row * self.step[1];
+        (0..self.size[1]).flat_map(move |row| {
+            let first = self.row_start(slice, row);
             (0..self.size[0] as isize).map(move |column| (first + column * self.step[0]) as usize)
         })
+    }
+
+    /// Appends the values of a slice, row by row, each through `f`.
+    pub fn gather<T: Copy, U>(self, data: &[T], slice: usize, f: impl Fn(T) -> U, pixels: &mut Vec<U>) {
+        let columns = self.size[0];
+        pixels.reserve(self.slice_size().pixels());
+        for row in 0..self.size[1] {
+            let first = self.row_start(slice, row);
+            // Scans whose rows run to the left are the rule, and their rows are one piece of memory.
+            if self.step[0] == 1 {
+                pixels.extend(data[first as usize..][..columns].iter().map(|&value| f(value)));
+            } else {
+                let at = |column: isize| data[(first + column * self.step[0]) as usize];
+                pixels.extend((0..columns as isize).map(|column| f(at(column))));
+            }
+        }
+    }
+
+    /// Puts the values of a slice, row by row, where they belong in the scan's memory.
+    pub fn scatter<T: Copy>(self, pixels: &[T], slice: usize, data: &mut [T]) {
+        for (row, pixels) in pixels.chunks_exact(self.size[0]).enumerate() {
+            let first = self.row_start(slice, row);
+            if self.step[0] == 1 {
+                data[first as usize..][..pixels.len()].copy_from_slice(pixels);
+            } else {
+                for (column, &value) in pixels.iter().enumerate() {
+                    data[(first + column as isize * self.step[0]) as usize] = value;
+                }
+            }
+        }
+    }
+
+    /// Returns the memory index of the first pixel of a row.
+    const fn row_start(&self, slice: usize, row: usize) -> isize {
+        self.start as isize + slice as isize * self.step[2] + row as isize * self.step[1]
     }
 }
 
@@ -77,5 +111,22 @@ mod tests {
         assert_eq!(slices(&plain), slices(&turned));
         assert_eq!(slices(&plain)[..4], [0.0, 1.0, 2.0, 10.0]);
         assert_eq!(Axial::new(&turned).slice_size(), Size { rows: 4, columns: 3 });
+    }
+
+    #[test]
+    fn what_is_gathered_goes_back_to_its_place() {
+        let direction = DMat3::from_cols(DVec3::NEG_Z, DVec3::NEG_X, DVec3::Y);
+        let turned = Grid::new([2, 3, 4], DVec3::ZERO, DVec3::ONE, direction).unwrap();
+        for grid in [Grid::aligned([3, 4, 2], DVec3::ONE), turned] {
+            let (axial, data) = (Axial::new(&grid), (0..24).collect::<Vec<usize>>());
+            let mut back = vec![99; 24];
+            for slice in 0..axial.slices() {
+                let mut pixels = Vec::new();
+                axial.gather(&data, slice, |value| value, &mut pixels);
+                assert_eq!(pixels, axial.indices(slice).collect::<Vec<_>>());
+                axial.scatter(&pixels, slice, &mut back);
+            }
+            assert_eq!(back, data);
+        }
     }
 }

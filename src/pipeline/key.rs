@@ -43,7 +43,8 @@ impl StageKey {
 
 /// Returns everything that the bytes of one execution depend on.
 ///
-/// `missing` counts the members that a collected port lacks; `backend` enters for backend-exact ops only.
+/// `missing` counts the members that a collected port lacks; `backend` enters for backend-exact ops only; it is null on the
+/// processor, where every op that may run on a card is what its class says.
 #[must_use]
 pub fn pre_image(
     plan: &Plan,
@@ -58,23 +59,31 @@ pub fn pre_image(
         let mut list: Vec<Value> = members.iter().map(|member| member_document(plan, port, member)).collect();
         let value = match port.arity {
             Arity::One | Arity::Optional => list.pop().unwrap_or(Value::Null),
-            Arity::Many | Arity::Labelled => Value::Array(list),
+            Arity::OneOrMany if list.len() == 1 => list.pop().unwrap_or(Value::Null),
+            Arity::Many | Arity::OptionalMany | Arity::OneOrMany | Arity::Labelled => Value::Array(list),
         };
         ports.insert(port.name.to_owned(), value);
     }
+    let class = match node.op.class() {
+        NumericClass::BitExact if node.op.on_device() && !backend.is_null() => NumericClass::BackendExact,
+        class => class,
+    };
     let mut document = json!({
         "key_schema": KEY_SCHEMA,
         "op": node.op.name(),
         "op_version": node.op.version(),
         "params": node.params,
         "inputs": ports,
-        "numeric_class": class_name(node.op.class()),
+        "numeric_class": class_name(class),
     });
     if node.op.random() {
         document["seed"] = Value::String(Digest(node.seed.0).to_string());
     }
-    if node.op.class() == NumericClass::BackendExact {
-        document["backend"] = backend.clone();
+    if class == NumericClass::BackendExact {
+        let mut backend = backend.clone();
+        // Which of several cards computes is no part of the result.
+        drop(backend.as_object_mut().and_then(|backend| backend.remove("device")));
+        document["backend"] = backend;
     }
     if !missing.is_empty() {
         document["missing"] = json!(missing);

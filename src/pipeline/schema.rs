@@ -118,17 +118,25 @@ fn with(op: &dyn Op) -> Value {
     let ports = op.inputs().iter().map(|input| {
         let schema = match input.arity {
             Arity::One | Arity::Optional => json!({ "$ref": "#/$defs/reference", "description": input.doc }),
-            Arity::Many | Arity::Labelled => json!({
-                "type": "object",
-                "additionalProperties": false,
-                "required": ["collect"],
-                "properties": { "collect": { "$ref": "#/$defs/reference" }, "over": { "$ref": "#/$defs/group" } },
+            Arity::Many | Arity::OptionalMany | Arity::Labelled => collection(input.doc),
+            Arity::OneOrMany => json!({
+                "oneOf": [{ "$ref": "#/$defs/reference" }, collection(input.doc)],
                 "description": input.doc
             }),
         };
         (input.name.to_owned(), schema)
     });
     json!({ "type": "object", "additionalProperties": false, "properties": ports.collect::<Map<_, _>>() })
+}
+
+fn collection(doc: &str) -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["collect"],
+        "properties": { "collect": { "$ref": "#/$defs/reference" }, "over": { "$ref": "#/$defs/group" } },
+        "description": doc
+    })
 }
 
 /// Returns the op's own schema, in which any scalar may also be a `$name`.

@@ -27,8 +27,20 @@ pub enum Arity {
     Optional,
     /// A collected list, sorted by item id.
     Many,
+    /// A collected list, or none.
+    OptionalMany,
+    /// One, or a collected list of at least one. A list of one is the same as the one.
+    OneOrMany,
     /// A collected list whose item ids and axes the stage reads, so that they are part of the key (tables).
     Labelled,
+}
+
+impl Arity {
+    /// Returns whether a list may be collected for it.
+    #[must_use]
+    pub const fn is_list(self) -> bool {
+        !matches!(self, Self::One | Self::Optional)
+    }
 }
 
 /// A named, typed input of a stage.
@@ -121,6 +133,8 @@ pub trait Stage: Send + Sync + 'static {
     const CLASS: NumericClass = NumericClass::BitExact;
     /// Whether the stage draws random numbers: only then does its key hold a seed.
     const RANDOM: bool = false;
+    /// Whether the stage computes on [`Job::device`]: on a card its bytes are then backend-exact, whatever `CLASS` says.
+    const ON_DEVICE: bool = false;
     /// Parameters: `#[serde(deny_unknown_fields, default)]`.
     type Params: Params;
 
@@ -184,7 +198,7 @@ pub struct Job<'a> {
     pub seed: Seed,
     /// A folder that survives a killed run of the same key: checkpoints live here. Not part of the result.
     pub scratch: PathBuf,
-    /// Where heavy arithmetic runs: `cpu` in a pipeline, whose results are keyed as such; a plain command may say otherwise.
+    /// Where heavy arithmetic runs: `cpu`, unless a person asks for a card.
     pub device: String,
     /// Progress and cancellation.
     pub progress: &'a dyn Progress,
@@ -248,6 +262,10 @@ pub trait Op: Send + Sync {
     fn class(&self) -> NumericClass;
     /// Whether a seed enters the key.
     fn random(&self) -> bool;
+    /// Whether the bytes depend on the device.
+    fn on_device(&self) -> bool {
+        false
+    }
     /// JSON Schema of the parameters.
     fn schema(&self) -> Value;
     /// Returns all effective parameters, defaults filled in.
@@ -303,6 +321,9 @@ impl<S: Stage> Op for Typed<S> {
     }
     fn random(&self) -> bool {
         S::RANDOM
+    }
+    fn on_device(&self) -> bool {
+        S::ON_DEVICE
     }
     fn schema(&self) -> Value {
         schemars::schema_for!(S::Params).to_value()

@@ -11,4 +11,5 @@ mod scanner;
 mod study;
 mod surface;
 mod voxelize;
+mod training;
 mod world;

@@ -1,7 +1,8 @@
-//! The state of a training after an epoch, on disk: complete or absent, and never another training's.
+//! The state of a training on disk, at any step: complete or absent, and never another training's.
 //!
-//! The file is safetensors followed by 32 bytes of blake3 over it. It is written beside, synced and renamed; one that is
-//! damaged or belongs to other data, parameters or seed is ignored with a warning, and training starts anew.
+//! The file is safetensors followed by 32 bytes of blake3 over it. It is written beside and synced; then the one before is
+//! kept under another name and the new one takes its place. A file that is damaged or belongs to other data, parameters or
+//! seed is ignored with a warning; the one before it is tried, and without it training starts anew.
 
 use std::{
     collections::HashMap,
@@ -13,7 +14,10 @@ use std::{
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
-use super::{Epoch, TrainParams};
+use super::{
+    TrainParams,
+    history::{Epoch, StepDigest, Validation},
+};
 use crate::{
     fault::{Fault, Result},
     model::{
@@ -27,15 +31,22 @@ use crate::{
 };
 
 const FILE: &str = "checkpoint.safetensors";
+const BEFORE: &str = "checkpoint.before.safetensors";
 const KEY: &str = "calvaria";
 const DIGEST: usize = blake3::OUT_LEN;
 
-/// Everything that the next epoch depends on, the data and the seed apart.
-#[derive(Clone, Debug)]
+/// Everything that the next step depends on, the data and the seed apart.
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct State {
     pub(super) parameters: Vec<f32>,
     pub(super) adam: Adam,
-    pub(super) history: Vec<Epoch>,
+    /// Finished epochs.
+    pub(super) epochs: Vec<Epoch>,
+    pub(super) digests: Vec<StepDigest>,
+    /// Losses of the steps of the unfinished epoch: their number says where it stands.
+    pub(super) losses: Vec<f32>,
+    /// Weights of the best epoch, where they may become the model.
+    pub(super) best: Option<Vec<f32>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -43,24 +54,33 @@ struct Header {
     identity: String,
     learning_rate_bits: u64,
     step: u64,
-    history: Vec<PastEpoch>,
+    epochs: Vec<PastEpoch>,
+    digests: Vec<(u64, String)>,
 }
 
-/// An epoch with its loss as bits: text would not bring them all back.
+/// An epoch with its numbers as bits: text would not bring them all back.
 #[derive(Serialize, Deserialize)]
 struct PastEpoch {
     steps: u64,
     loss_bits: u64,
+    validation_bits: [Option<u64>; 2],
     weights_chain: String,
 }
 
 /// Returns what makes a training this training: program, device, parameters, seed and the content of all cases.
-pub(super) fn identity(cases: &[TrainingCase<'_>], params: &TrainParams, seed: Seed, device: Device) -> String {
+pub(super) fn identity(
+    training: &[TrainingCase<'_>],
+    validation: &[TrainingCase<'_>],
+    params: &TrainParams,
+    seed: Seed,
+    device: Device,
+) -> String {
     let mut hasher = blake3::Hasher::new_derive_key("calvaria v1 training");
     // Debug output names every field, and is compared on the same program only.
-    hasher.update(format!("{} {params:?} {device:?} {seed:?}", env!("CARGO_PKG_VERSION")).as_bytes());
+    hasher
+        .update(format!("{} {params:?} {device:?} {seed:?} {}", env!("CARGO_PKG_VERSION"), training.len()).as_bytes());
     let mut bytes = Vec::new();
-    for case in cases {
+    for case in training.iter().chain(validation) {
         hasher.update(format!("{:?}", case.ct.grid).as_bytes());
         for voxels in case.ct.data.chunks(1 << 16) {
             bytes.clear();
@@ -69,14 +89,6 @@ pub(super) fn identity(cases: &[TrainingCase<'_>], params: &TrainParams, seed: S
         }
         hasher.update(&case.label.data);
     }
-    hasher.finalize().to_hex().to_string()
-}
-
-/// Returns the digest of the weights after an epoch, chained to the epoch before.
-pub(super) fn chain(before: Option<&Epoch>, parameters: &[f32]) -> String {
-    let mut hasher = blake3::Hasher::new_derive_key("calvaria v1 weights");
-    hasher.update(before.map_or("", |epoch| &epoch.weights_chain).as_bytes());
-    hasher.update(&parameters.iter().flat_map(|parameter| parameter.to_le_bytes()).collect::<Vec<u8>>());
     hasher.finalize().to_hex().to_string()
 }
 
@@ -89,6 +101,10 @@ pub(super) fn save(scratch: &Path, identity: &str, state: &State) -> Result<()> 
         let mut file = File::create(&beside)?;
         file.write_all(&bytes)?;
         file.sync_all()?;
+        // Killed between the two renames, the next run finds the state before.
+        if path.exists() {
+            fs::rename(&path, scratch.join(BEFORE))?;
+        }
         fs::rename(&beside, &path)?;
         #[cfg(unix)]
         File::open(scratch)?.sync_all()?;
@@ -99,32 +115,45 @@ pub(super) fn save(scratch: &Path, identity: &str, state: &State) -> Result<()> 
 
 /// Returns the state that was saved, if there is one and it belongs to this training.
 pub(super) fn load(scratch: &Path, identity: &str, net: &Architecture) -> Option<State> {
-    let bytes = fs::read(scratch.join(FILE)).ok()?;
-    let state = from_bytes(&bytes, identity, net);
-    if let Err(why) = &state {
-        tracing::warn!("the checkpoint is not used, training starts anew: {why}");
-    }
-    state.ok()
+    [FILE, BEFORE].into_iter().find_map(|name| {
+        let bytes = fs::read(scratch.join(name)).ok()?;
+        let state = from_bytes(&bytes, identity, net);
+        if let Err(why) = &state {
+            tracing::warn!("{name} is not used: {why}");
+        }
+        state.ok()
+    })
 }
 
 fn to_bytes(identity: &str, state: &State) -> Result<Vec<u8>> {
     let past = |epoch: &Epoch| PastEpoch {
         steps: epoch.steps,
         loss_bits: epoch.loss.to_bits(),
+        validation_bits: [epoch.validation.loss, epoch.validation.dice].map(|value| value.map(f64::to_bits)),
         weights_chain: epoch.weights_chain.clone(),
     };
     let header = Header {
         identity: identity.to_owned(),
         learning_rate_bits: state.adam.learning_rate.to_bits(),
         step: state.adam.step,
-        history: state.history.iter().map(past).collect(),
+        epochs: state.epochs.iter().map(past).collect(),
+        digests: state.digests.iter().map(|digest| (digest.step, digest.weights_chain.clone())).collect(),
     };
     let failed = |error: &dyn std::fmt::Display| Fault::unfit(format!("the checkpoint cannot be written: {error}"));
     let header = serde_json::to_string(&header).map_err(|error| failed(&error))?;
-    let tensors = [("parameters", &state.parameters), ("first", &state.adam.first), ("second", &state.adam.second)]
-        .map(|(name, values)| (name, Named { shape: vec![values.len()], values }));
-    let mut bytes = safetensors::serialize(tensors, Some(HashMap::from([(KEY.to_owned(), header)])))
-        .map_err(|error| failed(&error))?;
+    let tensors = [
+        ("parameters", Some(&state.parameters)),
+        ("first", Some(&state.adam.first)),
+        ("second", Some(&state.adam.second)),
+        ("best", state.best.as_ref()),
+        ("losses", Some(&state.losses)),
+    ];
+    let tensors = tensors.into_iter().filter_map(|(name, values)| {
+        let values = values.filter(|values| !values.is_empty())?;
+        Some((name, Named { shape: vec![values.len()], values }))
+    });
+    let metadata = Some(HashMap::from([(KEY.to_owned(), header)]));
+    let mut bytes = safetensors::serialize(tensors, metadata).map_err(|error| failed(&error))?;
     let digest = blake3::hash(&bytes);
     bytes.extend(digest.as_bytes());
     Ok(bytes)
@@ -142,16 +171,22 @@ fn from_bytes(bytes: &[u8], identity: &str, net: &Architecture) -> std::result::
     if header.identity != identity {
         return Err("it belongs to other data, parameters or another seed".to_owned());
     }
-    let values = |name: &str| -> std::result::Result<Vec<f32>, String> {
-        let values: Vec<f32> = floats(tensors.tensor(name).map_err(|error| error.to_string())?.data()).collect();
+    let optional = |name: &str| tensors.tensor(name).ok().map(|tensor| floats(tensor.data()).collect::<Vec<f32>>());
+    let fitting = |values: Vec<f32>| {
         (values.len() == net.parameter_count()).then_some(values).ok_or_else(|| "its size is wrong".to_owned())
     };
-    let epoch = |(index, past): (usize, PastEpoch)| Epoch {
-        epoch: index as u64 + 1,
-        steps: past.steps,
-        loss: f64::from_bits(past.loss_bits),
-        weights_chain: past.weights_chain,
+    let values = |name: &str| fitting(optional(name).ok_or_else(|| format!("it has no `{name}`"))?);
+    let epoch = |(number, past): (u64, PastEpoch)| {
+        let [loss, dice] = past.validation_bits.map(|bits| bits.map(f64::from_bits));
+        Epoch {
+            epoch: number,
+            steps: past.steps,
+            loss: f64::from_bits(past.loss_bits),
+            validation: Validation { loss, dice },
+            weights_chain: past.weights_chain,
+        }
     };
+    let digest = |(step, weights_chain)| StepDigest { step, weights_chain };
     Ok(State {
         parameters: values("parameters")?,
         adam: Adam {
@@ -160,6 +195,9 @@ fn from_bytes(bytes: &[u8], identity: &str, net: &Architecture) -> std::result::
             first: values("first")?,
             second: values("second")?,
         },
-        history: header.history.into_iter().enumerate().map(epoch).collect(),
+        epochs: (1..).zip(header.epochs).map(epoch).collect(),
+        digests: header.digests.into_iter().map(digest).collect(),
+        losses: optional("losses").unwrap_or_default(),
+        best: optional("best").map(fitting).transpose()?,
     })
 }

@@ -138,7 +138,7 @@ impl<'a> Pass<'a> {
             case: node.case.clone().filter(|_| random),
             seed: if random { node.seed } else { Seed([0; 32]) },
             scratch: self.context.store.partial(&keyed.key)?,
-            device: "cpu".to_owned(),
+            device: self.context.device().to_owned(),
             progress,
         })
     }

@@ -65,7 +65,8 @@ pub(in crate::pipeline) fn bind<'p, 'r>(
         let share = Share { have: found.len(), of: sources.len() };
         let lacking = share.of - share.have;
         match node.op.inputs().iter().find(|input| input.name == *name).map(|input| input.arity) {
-            Some(Arity::Many | Arity::Labelled) => {
+            // One alone stands in a list of one, and a list of one is that one.
+            Some(arity) if (arity != Arity::OneOrMany && arity.is_list()) || sources.len() > 1 => {
                 if lacking > node.allow_missing || (lacking > 0 && share.have == 0) {
                     return absent.map_or_else(
                         || Binding::Faulty(unwritten(name)),
@@ -81,7 +82,7 @@ pub(in crate::pipeline) fn bind<'p, 'r>(
                 if let Some(by) = absent {
                     return Binding::Blocked { by, share: None };
                 }
-                if lacking > 0 && arity == Some(Arity::One) {
+                if lacking > 0 && matches!(arity, Some(Arity::One | Arity::OneOrMany)) {
                     return Binding::Faulty(unwritten(name));
                 }
             }

@@ -54,10 +54,19 @@ pub struct Context<'a> {
     pub cache: &'a StatCache,
     /// Digests of the fields of cases.
     pub fingerprint: &'a dyn Fingerprint,
-    /// What the bytes of backend-exact stages depend on: backend, architecture, kernel set.
+    /// What the bytes of backend-exact stages depend on: backend, architecture, kernel set; and `device`, where stages
+    /// compute, which is no part of a key. Null means the processor.
     pub backend: Value,
     /// The lock file as it was before: frozen stages take their results from it.
     pub previous: Option<&'a Lock>,
+}
+
+impl Context<'_> {
+    /// Returns the device that stages compute on: the backend's, or the processor.
+    #[must_use]
+    pub fn device(&self) -> &str {
+        self.backend.get("device").and_then(Value::as_str).unwrap_or("cpu")
+    }
 }
 
 /// How to execute.

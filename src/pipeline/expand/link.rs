@@ -103,21 +103,28 @@ pub(super) fn members(spec: &Spec, items: &[Item], group: &Group, mark: Mark) ->
 /// Refuses a stage that lacks an input which its op needs.
 fn nothing_missing(spec: &Spec, linked: &Linked<'_>) -> Result<()> {
     let given = |input: &Input| linked.edges.iter().any(|edge| edge.input.name == input.name);
-    let needed = |input: &&Input| input.arity != Arity::Optional && !given(input);
+    let optional = |input: &Input| matches!(input.arity, Arity::Optional | Arity::OptionalMany);
+    let needed = |input: &&Input| !optional(input) && !given(input);
     match linked.op.inputs().iter().find(needed) {
         None => Ok(()),
         Some(input) => {
             let stage = &linked.stage.name;
             let what = format!("the stage `{}` lacks the input `{}`: {}", stage.text, input.name, input.doc);
-            let form = if list(input) { "{ collect: stage.port }" } else { "stage.port" };
+            let form = if only_list(input) { "{ collect: stage.port }" } else { "stage.port" };
             let hint = format!("under `with`, write `{}: {form}`, of kind {}", input.name, input.kinds.join(" or "));
             Err(spec.source.fault(stage.mark, what).hint(hint))
         }
     }
 }
 
+/// Whether an input takes a list.
 pub(super) const fn list(input: &Input) -> bool {
-    matches!(input.arity, Arity::Many | Arity::Labelled)
+    only_list(input) || matches!(input.arity, Arity::OneOrMany)
+}
+
+/// Whether an input takes nothing but a list.
+const fn only_list(input: &Input) -> bool {
+    matches!(input.arity, Arity::Many | Arity::OptionalMany | Arity::Labelled)
 }
 
 fn check_edge(
@@ -130,7 +137,7 @@ fn check_edge(
 ) -> Result<()> {
     let (port, reference) = (edge.input, edge.edge.binding.reference());
     let fault = |what: String| spec.source.fault(edge.edge.mark, what);
-    if matches!(edge.edge.binding, Binding::One(_)) && list(port) {
+    if matches!(edge.edge.binding, Binding::One(_)) && only_list(port) {
         return Err(fault(format!("the input `{}` of `{}` takes a list", port.name, linked.op.name()))
             .hint(format!("write {{ collect: {reference} }}")));
     }

@@ -1,9 +1,13 @@
 //! A tiny training: it learns, repeats to the bit, and goes on after being stopped.
 
+mod options;
+mod resume;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 use crate::{
+    fault::Kind,
     model::{inference::infer, kernels},
     pipeline::stage::Silent,
     space::{DMat3, DVec3, Grid},
@@ -43,31 +47,23 @@ fn fresh(params: &TrainParams) -> Trained {
     run(params, tempfile::tempdir().unwrap().path(), &Silent).unwrap()
 }
 
-/// Stops after a number of looks.
-struct StopAfter(AtomicU64);
-impl Progress for StopAfter {
-    fn step(&self, _: u64, _: u64, _: &str) {}
-    fn cancelled(&self) -> bool {
-        self.0.fetch_sub(1, Ordering::Relaxed) == 0
-    }
-}
-
 #[test]
 fn it_learns_and_the_first_loss_is_ln_2() {
     let trained = fresh(&TrainParams { epochs: 4, ..params() });
-    let losses: Vec<f64> = trained.history.iter().map(|epoch| epoch.loss).collect();
+    let losses: Vec<f64> = trained.history.epochs.iter().map(|epoch| epoch.loss).collect();
     assert!(losses[3] < 0.1 && losses.windows(2).all(|pair| pair[1] < pair[0]), "{losses:?}");
     let (ct, label) = ball(Grid::aligned([24, 20, 1], DVec3::ONE), DVec3::new(10.0, 9.0, 0.0), 0);
     let scratch = tempfile::tempdir().unwrap();
     let one_step = TrainParams { epochs: 1, ..params() };
     let first = train(&[TrainingCase { ct: &ct, label: &label }], &one_step, Seed([1; 32]), scratch.path(), &Silent);
-    assert_eq!(first.unwrap().history[0].loss, f64::from(std::f32::consts::LN_2));
+    assert_eq!(first.unwrap().history.epochs[0].loss, f64::from(std::f32::consts::LN_2));
     let (ct, label) = &cases()[0];
     let inferred = infer(&trained.model, ct, &Silent).unwrap();
     let wrong = inferred.label.data.iter().zip(&label.data).filter(|(a, b)| a != b).count();
     assert!(wrong < label.data.len() / 50, "{wrong} of {} voxels are wrong", label.data.len());
-    assert!(inferred.probability.data.iter().all(|p| (0.0..=1.0).contains(p)));
-    assert!(inferred.label.data.iter().zip(&inferred.probability.data).all(|(&l, &p)| (l == 1) == (p > 0.5)));
+    let probability = inferred.probability.unwrap().data;
+    assert!(probability.iter().all(|p| (0.0..=1.0).contains(p)));
+    assert!(inferred.label.data.iter().zip(&probability).all(|(&l, &p)| (l == 1) == (p > 0.5)));
 }
 
 #[test]
@@ -87,35 +83,6 @@ fn weights_repeat_to_the_bit_for_any_threads_and_instruction_set() {
 }
 
 #[test]
-fn a_stopped_training_goes_on_to_the_same_bytes() {
-    let whole = fresh(&params());
-    for stop in [0, 5, 12, 20, 35] {
-        let scratch = tempfile::tempdir().unwrap();
-        let fault = run(&params(), scratch.path(), &StopAfter(AtomicU64::new(stop))).unwrap_err();
-        assert!(matches!(fault.kind, Kind::Interrupted(_)));
-        assert_eq!(run(&params(), scratch.path(), &Silent).unwrap(), whole, "stopped at step {stop}");
-    }
-}
-
-#[test]
-fn a_damaged_or_foreign_checkpoint_is_not_used() {
-    let whole = fresh(&params());
-    let scratch = tempfile::tempdir().unwrap();
-    run(&TrainParams { lr: 0.02, ..params() }, scratch.path(), &Silent).unwrap();
-    assert_eq!(run(&params(), scratch.path(), &Silent).unwrap(), whole, "another learning rate");
-    let path = scratch.path().join("checkpoint.safetensors");
-    let bytes = std::fs::read(&path).unwrap();
-    for at in [0, 9, bytes.len() / 2, bytes.len() - 1] {
-        let mut damaged = bytes.clone();
-        damaged[at] ^= 1;
-        std::fs::write(&path, damaged).unwrap();
-        assert_eq!(run(&params(), scratch.path(), &Silent).unwrap(), whole, "byte {at}");
-    }
-    std::fs::write(&path, []).unwrap();
-    assert_eq!(run(&params(), scratch.path(), &Silent).unwrap(), whole, "empty");
-}
-
-#[test]
 fn a_flipped_scan_gets_the_same_label_in_the_world() {
     let trained = fresh(&TrainParams { epochs: 2, ..params() });
     let centre = DVec3::new(10.0, 9.0, 3.0);
@@ -127,9 +94,10 @@ fn a_flipped_scan_gets_the_same_label_in_the_world() {
     let from_plain = |i: usize| ct.grid.index(23 - i / 6 % 24, i / (6 * 24), 5 - i % 6);
     let turned = Volume::new(grid, (0..grid.len()).map(|i| ct.data[from_plain(i)]).collect()).unwrap();
     let inferred = infer(&trained.model, &turned, &Silent).unwrap();
+    let (plain_p, turned_p) = (plain.probability.unwrap().data, inferred.probability.unwrap().data);
     for i in 0..grid.len() {
         assert_eq!(inferred.label.data[i], plain.label.data[from_plain(i)]);
-        assert_eq!(inferred.probability.data[i].to_bits(), plain.probability.data[from_plain(i)].to_bits());
+        assert_eq!(turned_p[i].to_bits(), plain_p[from_plain(i)].to_bits());
     }
 }
 
