@@ -105,7 +105,7 @@ pub struct Extent {
 /// What an execution is expected to cost.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Forecast {
-    /// Core-seconds on the reference machine (2.5 GHz x86-64 with AVX2).
+    /// Core-seconds: on a 2.5 GHz x86-64 with AVX2, or on this machine where the stage measures it.
     pub core_seconds: f64,
     /// Extent of each output.
     pub outputs: BTreeMap<&'static str, Extent>,

@@ -271,6 +271,11 @@ fn validation_masks_and_ensembles_are_edges_of_a_pipeline() {
     let summary = room.json(&["run", "--json"]);
     assert_eq!((&summary["run"], &summary["failed"]), (&Value::from(3 + 2 + 2 + 1), &Value::from(0)), "{summary}");
     assert_eq!(room.json(&["run", "--json"])["run"], 0);
+    let lone =
+        PIPELINE.replace("seed: [1, 2]", "seed: [1]").replace("    params: { tta: true, probability: true }\n", "");
+    room.write("pipelines/options.yaml", lone);
+    assert_eq!(room.json(&["run", "--json"])["run"], 0, "an ensemble of one is the one, to the key");
+    room.write("pipelines/options.yaml", PIPELINE);
     let status = room.run(&["plan", "--device", "gpu"]);
     assert!(status.code == Some(2) && status.err.contains("no device `gpu`"), "{}", status.err);
     room.write("pipelines/options.yaml", PIPELINE.replace("over: validation", "over: test"));

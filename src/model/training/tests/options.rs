@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     model::{
+        adam::Adam,
         border::Border,
         data::{Sample, SliceId},
         inference::{Inference, Inferred},
@@ -177,15 +178,25 @@ fn several_classes_slabs_widths_and_borders_learn() {
 }
 
 #[test]
-fn divergence_names_epoch_and_step() {
+fn divergence_names_epoch_step_and_slice() {
     let cases = cases();
     let cases: Vec<TrainingCase<'_>> = cases.iter().map(|(ct, label)| TrainingCase { ct, label }).collect();
-    // A step of one for each weight: a hundred layers later no number is finite.
-    let params = TrainParams { lr: 1.0, depth: 100, width: 2, ..params() };
-    let fault =
-        train(&cases, &params, Seed([1; 32]), tempfile::tempdir().unwrap().path(), &Silent).map(drop).unwrap_err();
-    assert!(fault.what.contains("diverged in epoch 1 at step "), "{fault}");
-    assert!(fault.what.contains("(case "), "{fault}");
+    let (seed, params) = (Seed([1; 32]), params());
+    // Weights as a training leaves them whose next loss is no number.
+    let count = params.architecture().parameter_count();
+    let state = checkpoint::State {
+        parameters: vec![1e30; count],
+        adam: Adam { step: 15, ..Adam::new(params.lr, count) },
+        epochs: Vec::new(),
+        digests: Vec::new(),
+        losses: vec![0.5; 3],
+        best: None,
+    };
+    let scratch = tempfile::tempdir().unwrap();
+    let identity = checkpoint::identity(&cases, &[], &params, seed, Device::Cpu);
+    checkpoint::save(scratch.path(), &identity, &state).unwrap();
+    let fault = train(&cases, &params, seed, scratch.path(), &Silent).map(drop).unwrap_err();
+    assert!(fault.what.contains("diverged in epoch 1 at step 16 (case "), "{fault}");
 }
 
 #[test]
