@@ -3,7 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::{Context, alone::Alone, manifest, out, set};
-use crate::{fault::Result, model::Device, stages::Train};
+use crate::{
+    fault::{Fault, Result},
+    model::Device,
+    stages::Train,
+};
 
 /// Arguments of `train`.
 #[derive(Debug, clap::Args)]
@@ -54,7 +58,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     }
     let trained = training.run::<Train>(&params, &args.output, context)?;
     if let Some(history) = &args.history {
-        trained.as_is(if ends_in_csv(history) { "curve" } else { "history" }, history)?;
+        let produced = trained.path(if ends_in_csv(history) { "curve" } else { "history" })?;
+        std::fs::copy(produced, history).map_err(|error| Fault::file("write the history", history, &error))?;
     }
     trained.as_is("model", &args.output)?;
     // Checkpoints served their purpose; a folder left behind costs disk, not correctness.

@@ -233,7 +233,7 @@ fn random_trainings_do_not_depend_on_threads_sets_or_stops() {
 const PIPELINE: &str = "calvaria: 1
 name: options
 seed: 7
-manifest: manifest.yaml
+manifest: ../data-manifests/m.yaml
 stages:
   phantom:
     uses: phantom
@@ -266,7 +266,7 @@ const MANIFEST: &str = "manifest: 1\ncases:\n  a: { split: train }\n  b: { split
 fn validation_masks_and_ensembles_are_edges_of_a_pipeline() {
     let room = Room::new();
     room.write("pipelines/options.yaml", PIPELINE);
-    room.write("pipelines/manifest.yaml", MANIFEST);
+    room.write("data-manifests/m.yaml", MANIFEST);
     // One network for each seed, two single inferences, one ensemble without the axis.
     let summary = room.json(&["run", "--json"]);
     assert_eq!((&summary["run"], &summary["failed"]), (&Value::from(3 + 2 + 2 + 1), &Value::from(0)), "{summary}");
@@ -281,7 +281,7 @@ fn validation_masks_and_ensembles_are_edges_of_a_pipeline() {
     room.write("pipelines/options.yaml", PIPELINE.replace("over: validation", "over: test"));
     assert!(room.json(&["plan", "--json"])["run"].as_u64().unwrap() >= 2, "other judges, another training");
     let manifest = MANIFEST.replace("split: validation", "split: train");
-    room.write("pipelines/manifest.yaml", manifest);
+    room.write("data-manifests/m.yaml", manifest);
     room.write("pipelines/options.yaml", PIPELINE);
     let said = room.run(&["plan"]);
     assert!(said.code == Some(2) && said.err.contains("no case of the manifest is in `validation`"), "{}", said.err);
