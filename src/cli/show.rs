@@ -47,11 +47,11 @@ fn show_op(op: &dyn Op, params_only: bool, context: &Context) -> Result<()> {
                 Arity::OptionalMany => ", a collected list, optional",
                 Arity::OneOrMany => ", or a collected list",
             };
-            out::line(format!("  in  {:<12} {}  [{}{arity}]", port.name, port.doc, port.kinds.join(" or ")))?;
+            out::line(format!("  in  {:<16} {}  [{}{arity}]", port.name, port.doc, port.kinds.join(" or ")))?;
         }
         for port in op.outputs() {
             let optional = if port.optional { ", optional" } else { "" };
-            out::line(format!("  out {:<12} {}  [{}{optional}]", port.name, port.doc, port.kind))?;
+            out::line(format!("  out {:<16} {}  [{}{optional}]", port.name, port.doc, port.kind))?;
         }
         out::line("")?;
     }
