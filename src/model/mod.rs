@@ -12,6 +12,7 @@ pub mod border;
 pub mod data;
 pub mod device;
 pub mod dilations;
+pub mod exchange;
 mod file;
 mod inference;
 pub mod init;
