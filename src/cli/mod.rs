@@ -3,6 +3,7 @@
 mod align;
 mod alone;
 mod check;
+mod bench;
 mod compare;
 mod content;
 mod convert;
@@ -15,6 +16,7 @@ mod info;
 mod log;
 mod manifest;
 mod mesh;
+mod model;
 mod out;
 mod phantom;
 mod plan;
@@ -143,6 +145,11 @@ enum Command {
     /// Look into a mesh
     #[command(subcommand)]
     Mesh(mesh::Command),
+    /// Networks from and for other programs: PyTorch, ONNX
+    #[command(subcommand)]
+    Model(model::Command),
+    /// Measure speed and memory on this machine
+    Bench(Box<bench::Args>),
 }
 
 /// What a command may use beside its arguments.
@@ -222,6 +229,8 @@ fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Convert(args) => convert::run(&args),
         Command::Info(args) => info::run(&args, context),
         Command::Mesh(command) => mesh::run(&command, context),
+        Command::Model(command) => model::run(&command, context),
+        Command::Bench(args) => bench::run(&args, context),
     }
 }
 

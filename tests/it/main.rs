@@ -5,6 +5,7 @@ mod architecture;
 mod bad_input;
 mod compare;
 mod door;
+mod exchange;
 mod golden;
 mod privacy;
 mod scanner;

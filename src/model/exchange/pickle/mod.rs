@@ -10,7 +10,9 @@ mod value;
 mod write;
 
 pub(super) use machine::read;
-pub(super) use value::{Heap, Object, Scalar, Storage, TensorRef, Value};
+#[cfg(test)]
+pub(super) use value::Storage;
+pub(super) use value::{Heap, Object, Scalar, TensorRef, Value};
 pub(super) use write::Writer;
 
 #[cfg(test)]

@@ -1,0 +1,147 @@
+//! `calvaria bench`: how fast this machine runs the hot parts, and how that compares with others in the same call.
+//!
+//! ```text
+//! this process ─┬─ worker: this program again, one row     run, peak, run, peak …
+//!               └─ peer:   a Python script, the same row   run, run …          (interleaved A B A B)
+//! ```
+//! Each row has a process of its own, so its peak memory is its own. Seconds are medians after a warm-up.
+
+mod geometry;
+mod measure;
+mod msdnet;
+mod peak;
+mod peer;
+mod process;
+mod row;
+mod sample;
+mod work;
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use self::{row::Row, work::Task};
+use super::{Context, out};
+use crate::fault::{Fault, Result};
+
+/// What to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Suite {
+    /// The network: forward, training step, whole scan
+    Msdnet,
+    /// Surface, voxelize, compare, align, check
+    Geometry,
+    /// The engine on pipelines with nothing to do
+    Runner,
+}
+
+/// Arguments of `bench`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// What to measure [default: msdnet and geometry]
+    #[arg(value_enum)]
+    suite: Option<Suite>,
+    /// Sides of the slices, pixels
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "128,256,512", value_parser = clap::value_parser!(u32).range(16..=4096))]
+    size: Vec<u32>,
+    /// Layers of the network
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    depth: u32,
+    /// Slices of the scan of `msdnet.ct` [default: 40, quick: 8]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=2000))]
+    slices: Option<u32>,
+    /// Fewer rounds, smaller scans
+    #[arg(long)]
+    quick: bool,
+    /// Rounds a row, after one to warm up [default: 5, quick: 3]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: Option<u32>,
+    /// Only rows whose name has this in it
+    #[arg(long, value_name = "PART")]
+    only: Option<String>,
+    /// A Python with the packages of benches/peers/requirements.txt: its rows are measured in turn with ours
+    #[arg(long, value_name = "PYTHON")]
+    peer: Option<PathBuf>,
+    /// A scan for the geometry rows instead of a simulated one
+    #[arg(long, value_name = "CT", requires = "mesh")]
+    ct: Option<PathBuf>,
+    /// A mesh of that scan's bone, lying on it
+    #[arg(long, value_name = "MESH", requires = "ct")]
+    mesh: Option<PathBuf>,
+    /// Measure this one row and obey standard input
+    #[arg(long, hide = true)]
+    worker: Option<String>,
+}
+
+impl Args {
+    fn rounds(&self) -> usize {
+        self.rounds.map_or(if self.quick { 3 } else { 5 }, |rounds| rounds as usize)
+    }
+
+    fn wants(&self, task: &Task) -> bool {
+        self.only.as_deref().is_none_or(|part| task.name().contains(part))
+    }
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
+    if let Some(task) = &args.worker {
+        return process::serve(&Task::from_text(task)?, context);
+    }
+    if args.suite == Some(Suite::Runner) {
+        return Err(Fault::usage("the engine cannot be measured alone yet")
+            .hint("`calvaria run` says how long a run with nothing to do took"));
+    }
+    let scratch = tempfile::tempdir().map_err(|error| Fault::unfit(format!("no temporary folder: {error}")))?;
+    let mut rows = Vec::new();
+    let wanted = |suite| args.suite.is_none_or(|only| only == suite);
+    if wanted(Suite::Msdnet) {
+        msdnet_rows(args, context, scratch.path(), &mut rows)?;
+    }
+    if wanted(Suite::Geometry) {
+        geometry_rows(args, context, scratch.path(), &mut rows)?;
+    }
+    if rows.is_empty() {
+        return Err(Fault::usage("no row has such a name"));
+    }
+    if context.global.json { out::json(&rows) } else { out::line(row::table(&rows)) }
+}
+
+fn msdnet_rows(args: &Args, context: &Context, scratch: &std::path::Path, rows: &mut Vec<Row>) -> Result<()> {
+    let slices = args.slices.map_or(if args.quick { 8 } else { 40 }, |slices| slices as usize);
+    for &side in &args.size {
+        let (side, depth) = (side as usize, args.depth as usize);
+        let tasks = [
+            Task::Forward { side, depth },
+            Task::Step { side, depth },
+            Task::Ct { side, depth, slices, folder: scratch.join(format!("ct-{side}")) },
+        ];
+        for task in tasks.iter().filter(|task| args.wants(task)) {
+            rows.extend(measure::rows(task, args, context, scratch)?);
+        }
+    }
+    Ok(())
+}
+
+fn geometry_rows(args: &Args, context: &Context, scratch: &std::path::Path, rows: &mut Vec<Row>) -> Result<()> {
+    let names = ["surface", "voxelize", "compare", "align", "check"];
+    let task = |name: &str| Task::Geometry { name: name.to_owned(), files: scratch.join("geometry") };
+    let tasks: Vec<Task> = names.into_iter().map(task).filter(|task| args.wants(task)).collect();
+    if tasks.is_empty() {
+        return Ok(());
+    }
+    talk(context, "preparing the scan and its meshes");
+    match (&args.ct, &args.mesh) {
+        (Some(ct), Some(mesh)) => sample::from_files(ct, mesh, &scratch.join("geometry"))?,
+        _ => sample::simulated(args.quick, &scratch.join("geometry"))?,
+    }
+    for task in &tasks {
+        rows.extend(measure::rows(task, args, context, scratch)?);
+    }
+    Ok(())
+}
+
+fn talk(context: &Context, text: &str) {
+    if !context.global.quiet {
+        out::talk(text);
+    }
+}
