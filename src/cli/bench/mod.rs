@@ -13,6 +13,7 @@ mod peak;
 mod peer;
 mod process;
 mod row;
+mod runner;
 mod sample;
 mod work;
 
@@ -38,7 +39,7 @@ enum Suite {
 /// Arguments of `bench`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// What to measure [default: msdnet and geometry]
+    /// What to measure [default: everything]
     #[arg(value_enum)]
     suite: Option<Suite>,
     /// Sides of the slices, pixels
@@ -87,10 +88,6 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     if let Some(task) = &args.worker {
         return process::serve(&Task::from_text(task)?, context);
     }
-    if args.suite == Some(Suite::Runner) {
-        return Err(Fault::usage("the engine cannot be measured alone yet")
-            .hint("`calvaria run` says how long a run with nothing to do took"));
-    }
     let scratch = tempfile::tempdir().map_err(|error| Fault::unfit(format!("no temporary folder: {error}")))?;
     let mut rows = Vec::new();
     let wanted = |suite| args.suite.is_none_or(|only| only == suite);
@@ -99,6 +96,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     }
     if wanted(Suite::Geometry) {
         geometry_rows(args, context, scratch.path(), &mut rows)?;
+    }
+    if wanted(Suite::Runner) {
+        runner_rows(args, context, scratch.path(), &mut rows)?;
     }
     if rows.is_empty() {
         return Err(Fault::usage("no row has such a name"));
@@ -136,6 +136,19 @@ fn geometry_rows(args: &Args, context: &Context, scratch: &std::path::Path, rows
     }
     for task in &tasks {
         rows.extend(measure::rows(task, args, context, scratch)?);
+    }
+    Ok(())
+}
+
+/// Stages of the pipelines with nothing to do.
+const STAGES: [usize; 3] = [102, 502, 5002];
+
+fn runner_rows(args: &Args, context: &Context, scratch: &std::path::Path, rows: &mut Vec<Row>) -> Result<()> {
+    for &stages in if args.quick { &STAGES[..2] } else { &STAGES[..] } {
+        let task = Task::Noop { stages, folder: scratch.join(format!("noop-{stages}")) };
+        if args.wants(&task) {
+            rows.extend(measure::rows(&task, args, context, scratch)?);
+        }
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ pub(super) fn commands(task: &Task, args: &Args, context: &Context, scratch: &Pa
     let (row, side, depth) = match task {
         Task::Forward { side, depth } => ("forward", side, depth),
         Task::Step { side, depth } => ("step", side, depth),
-        Task::Ct { .. } => return Ok(Vec::new()),
+        Task::Ct { .. } | Task::Noop { .. } => return Ok(Vec::new()),
         Task::Geometry { name, files } if ["surface", "voxelize", "compare"].contains(&name.as_str()) => {
             let script = written(scratch, "geometry_vtk.py", VTK)?;
             let variants: &[&str] = if name == "surface" { &["flying-edges", "marching-cubes"] } else { &["plain"] };

@@ -44,10 +44,17 @@ pub(super) struct End {
     pub(super) peak_rss_mb: Option<f64>,
 }
 
+/// What takes less time is repeated until it takes as much, s.
+const LEAST_S: f64 = 0.1;
+/// Most repetitions in one run.
+const MOST_REPEATS: f64 = 1000.0;
+
 /// Prepares a task, runs it once to warm up, then obeys standard input until that ends.
 pub(super) fn serve(task: &Task, context: &Context) -> Result<()> {
     let mut work = task.prepare(context)?;
+    let start = Instant::now();
     work.run()?;
+    let repeats = (LEAST_S / start.elapsed().as_secs_f64()).clamp(1.0, MOST_REPEATS) as u32;
     let flop = work.flop();
     say(&Ready { shape: work.shape(), flop, peer: None })?;
     for line in std::io::stdin().lock().lines() {
@@ -55,15 +62,17 @@ pub(super) fn serve(task: &Task, context: &Context) -> Result<()> {
         match line.trim() {
             "run" => {
                 let start = Instant::now();
-                work.run()?;
-                let seconds = start.elapsed().as_secs_f64();
+                for _ in 0..repeats {
+                    work.run()?;
+                }
+                let seconds = start.elapsed().as_secs_f64() / f64::from(repeats);
                 let peak_gflops = flop.map(|_| peak::gflops());
                 say(&Run { seconds, peak_gflops, forward_seconds: work.forward_seconds()? })?;
             }
             _ => break,
         }
     }
-    say(&End { peak_rss_mb: peak_rss_mb() })
+    say(&End { peak_rss_mb: peak_rss_mb().filter(|_| work.memory_is_ours()) })
 }
 
 fn say<T: Serialize>(value: &T) -> Result<()> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{geometry, msdnet};
+use super::{geometry, msdnet, runner};
 use crate::{
     cli::Context,
     fault::{Fault, Result},
@@ -21,6 +21,8 @@ pub(super) enum Task {
     Ct { side: usize, depth: usize, slices: usize, folder: PathBuf },
     /// One of the geometry rows on prepared files.
     Geometry { name: String, files: PathBuf },
+    /// A run of a pipeline with nothing to do.
+    Noop { stages: usize, folder: PathBuf },
 }
 
 /// Something prepared, to be run again and again.
@@ -36,6 +38,10 @@ pub(super) trait Work {
     /// Runs the network's part of the work alone and returns the seconds that all of it takes.
     fn forward_seconds(&mut self) -> Result<Option<f64>> {
         Ok(None)
+    }
+    /// Whether the memory of this process is that of the work.
+    fn memory_is_ours(&self) -> bool {
+        true
     }
 }
 
@@ -57,6 +63,7 @@ impl Task {
             Self::Step { .. } => "msdnet.step".to_owned(),
             Self::Ct { .. } => "msdnet.ct".to_owned(),
             Self::Geometry { name, .. } => format!("geometry.{name}"),
+            Self::Noop { .. } => "runner.noop".to_owned(),
         }
     }
 
@@ -69,6 +76,7 @@ impl Task {
                 Box::new(msdnet::Ct::new(*side, *depth, *slices, folder, context)?)
             }
             Self::Geometry { name, files } => geometry::prepare(name, files)?,
+            Self::Noop { stages, folder } => Box::new(runner::Noop::new(*stages, folder, context)?),
         })
     }
 }

@@ -94,6 +94,11 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// Returns a name from a file that is fit to be shown: printable, and not long.
+pub(super) fn shown(name: &str) -> String {
+    name.chars().take(80).map(|c| if c.is_ascii_graphic() { c } else { '?' }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

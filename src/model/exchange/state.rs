@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::scaling::Scaling;
+use super::{cursor::shown, scaling::Scaling};
 use crate::{
     fault::{Fault, Result},
     model::{Architecture, Model, border::Border, dilations::Preset, normalise::Normalisation},
@@ -166,9 +166,10 @@ fn architecture(tensors: &dyn Tensors, options: &ImportOptions) -> Result<Archit
         }
     }
     if let Some(unknown) = tensors.names().into_iter().find(|name| !wanted.iter().any(|(wanted, _)| wanted == name)) {
-        let unknown: String = unknown.chars().take(80).filter(char::is_ascii_graphic).collect();
-        let fault =
-            Fault::unfit(format!("the checkpoint has a tensor `{unknown}`, which a segmentation MSDnet has not"));
+        let fault = Fault::unfit(format!(
+            "the checkpoint has a tensor `{}`, which a segmentation MSDnet has not",
+            shown(unknown)
+        ));
         return Err(fault.hint("networks for regression scale their output (`2.*`): only segmentation can be imported"));
     }
     Ok(net)

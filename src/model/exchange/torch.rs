@@ -8,7 +8,7 @@
 use std::{borrow::Cow, collections::BTreeMap, ops::Range, rc::Rc};
 
 use super::{
-    cursor::Cursor,
+    cursor::{Cursor, shown},
     pickle::{self, Heap, Object, Scalar, TensorRef, Value},
     state::Tensors,
     zip::{self, Archive},
@@ -84,21 +84,19 @@ impl<'a> Checkpoint<'a> {
             return Err(Fault::unfit("the file is no PyTorch checkpoint: it does not begin as one")
                 .hint("save with torch.save({'state_dict': net.state_dict()}, FILE)"));
         }
-        let (machine, facts) = pickle::read(&mut cursor)?;
-        let order = match machine.get(&facts, "little_endian") {
-            Some(Value::Bool(false)) => ByteOrder::Big,
-            _ => ByteOrder::Little,
-        };
+        // What machine wrote it is of no use: numbers were written little-endian on all of them.
+        drop(pickle::read(&mut cursor)?);
         let (heap, root) = pickle::read(&mut cursor)?;
         let (tensors, header) = (named(&heap, &root)?, text(&heap, &root));
         let ranges = legacy_ranges(&mut cursor, &heap)?;
-        Ok(Self { tensors, storages: Storages::Legacy { bytes, ranges }, order, header })
+        Ok(Self { tensors, storages: Storages::Legacy { bytes, ranges }, order: ByteOrder::Little, header })
     }
 
     /// Returns the bytes of a storage, which must be as many as its numbers need.
     fn storage(&self, tensor: &TensorRef) -> Result<Cow<'_, [u8]>> {
         let storage = &tensor.storage;
-        let missing = || Fault::unfit(format!("the checkpoint has no numbers for its storage `{}`", storage.key));
+        let missing =
+            || Fault::unfit(format!("the checkpoint has no numbers for its storage `{}`", shown(&storage.key)));
         let bytes = match &self.storages {
             Storages::Zip { archive, prefix } => archive.read(&format!("{prefix}data/{}", storage.key))?,
             Storages::Legacy { bytes, ranges } => {
@@ -108,7 +106,7 @@ impl<'a> Checkpoint<'a> {
         if storage.count.checked_mul(storage.scalar.bytes()) != Some(bytes.len()) {
             return Err(Fault::unfit(format!(
                 "the storage `{}` has {} bytes, not {} numbers of {}",
-                storage.key,
+                shown(&storage.key),
                 bytes.len(),
                 storage.count,
                 storage.scalar.bytes()
@@ -215,7 +213,7 @@ fn named(heap: &Heap, root: &Value) -> Result<BTreeMap<String, TensorRef>> {
         // Networks on several cards carry `module.` before every name.
         let name = name.strip_prefix("module.").unwrap_or(name).to_owned();
         if tensors.insert(name.clone(), tensor.clone()).is_some() {
-            return Err(Fault::unfit(format!("the checkpoint has the tensor `{name}` twice")));
+            return Err(Fault::unfit(format!("the checkpoint has the tensor `{}` twice", shown(&name))));
         }
     }
     Ok(tensors)

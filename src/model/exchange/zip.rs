@@ -6,7 +6,7 @@ use std::{borrow::Cow, collections::BTreeMap, io::Read as _};
 
 use flate2::{Crc, read::DeflateDecoder};
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, shown};
 use crate::fault::{Fault, Result};
 
 const END: u32 = 0x0605_4b50;
@@ -78,11 +78,16 @@ impl<'a> Archive<'a> {
     /// # Errors
     /// Unfit when there is none of that name, or it is broken or encrypted.
     pub(super) fn read(&self, name: &str) -> Result<Cow<'a, [u8]>> {
-        let entry = self.entries.get(name).ok_or_else(|| Fault::unfit(format!("the archive has no entry `{name}`")))?;
+        let entry = self
+            .entries
+            .get(name)
+            .ok_or_else(|| Fault::unfit(format!("the archive has no entry `{}`", shown(name))))?;
         let mut cursor = Cursor::new(self.bytes, "the archive");
         cursor.seek(entry.header);
         if cursor.u32()? != LOCAL {
-            return Err(cursor.fault(entry.header, format!("the archive's entry `{name}` is not where it should be")));
+            return Err(
+                cursor.fault(entry.header, format!("the archive's entry `{}` is not where it should be", shown(name)))
+            );
         }
         cursor.take(22)?;
         let (name_length, extra) = (usize::from(cursor.u16()?), usize::from(cursor.u16()?));
@@ -95,8 +100,11 @@ impl<'a> Archive<'a> {
         let mut crc = Crc::new();
         crc.update(&data);
         if data.len() != entry.size || crc.sum() != entry.crc {
-            return Err(Fault::unfit(format!("the archive's entry `{name}` is damaged: its checksum differs"))
-                .hint("copy or download the file again"));
+            return Err(Fault::unfit(format!(
+                "the archive's entry `{}` is damaged: its checksum differs",
+                shown(name)
+            ))
+            .hint("copy or download the file again"));
         }
         Ok(data)
     }
@@ -110,7 +118,7 @@ fn inflate(packed: &[u8], size: usize, name: &str) -> Result<Vec<u8>> {
     }
     let mut data = Vec::new();
     let unpacked = DeflateDecoder::new(packed).take(size as u64).read_to_end(&mut data);
-    unpacked.map_err(|error| Fault::unfit(format!("the archive's entry `{name}` is damaged: {error}")))?;
+    unpacked.map_err(|error| Fault::unfit(format!("the archive's entry `{}` is damaged: {error}", shown(name))))?;
     Ok(data)
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, rc::Rc};
 use super::value::{Global, Heap, Object, Storage, TensorRef, Value};
 use crate::{
     fault::{Fault, Result},
-    model::exchange::cursor::Cursor,
+    model::exchange::cursor::{Cursor, shown},
 };
 
 /// Most bytes of a pickle: a state dict of a thousand layers with its optimiser has one.
@@ -351,9 +351,4 @@ fn whole(bytes: &[u8]) -> Value {
         *to = from;
     }
     Value::Int(i64::from_le_bytes(eight))
-}
-
-/// Returns a name from the file that is fit to be shown: printable, and not long.
-fn shown(name: &str) -> String {
-    name.chars().take(80).map(|c| if c.is_ascii_graphic() { c } else { '?' }).collect()
 }
