@@ -34,50 +34,36 @@ impl FromStr for Device {
 }
 
 impl Device {
-    /// Returns the device that will be used: `Cpu` or a `Cuda` that answers.
+    /// Returns the device that will be used: `Cpu` or a `Cuda` that answers. Under `auto` the log says why it is the processor.
     ///
     /// # Errors
     /// Usage when a card was asked for and cannot be used.
     pub fn resolve(self) -> Result<Self> {
         match self {
             Self::Cpu => Ok(Self::Cpu),
-            Self::Auto => Ok(probe(0).map_or(Self::Cpu, |()| Self::Cuda(0))),
-            Self::Cuda(number) => {
-                let why_not = |why: String| {
-                    Fault::usage(format!("cannot use the NVIDIA card {number}: {why}")).hint("use `--device cpu`")
-                };
-                probe(number).map(|()| self).map_err(why_not)
-            }
+            Self::Auto => match why_not(0) {
+                Ok(()) => Ok(Self::Cuda(0)),
+                Err(why) => {
+                    tracing::info!("running on the processor: {why}");
+                    Ok(Self::Cpu)
+                }
+            },
+            Self::Cuda(number) => match why_not(number) {
+                Ok(()) => Ok(self),
+                Err(why) => Err(Fault::usage(format!("cannot use the NVIDIA card {number}: {why}"))
+                    .hint("use `--device cpu`, or `--device auto` for a card only where one can be used")),
+            },
         }
     }
 }
 
-/// Returns why a card cannot be used, if so.
-#[cfg(not(feature = "cuda"))]
-fn probe(_number: usize) -> std::result::Result<(), String> {
-    Err("this program was built without the feature `cuda`".to_owned())
-}
-
-/// Returns why a card cannot be used, if so.
-///
-/// burn gives no way to ask: its first operation panics on the device's thread when a library is missing. So the operation
-/// is tried once, on a thread whose panic is caught.
 #[cfg(feature = "cuda")]
-fn probe(number: usize) -> std::result::Result<(), String> {
-    use burn::{
-        backend::{Cuda, cuda::CudaDevice},
-        tensor::Tensor,
-    };
-    let attempt = std::panic::catch_unwind(|| {
-        let device = CudaDevice::new(number);
-        let doubled = Tensor::<Cuda, 1>::from_data([1.5_f32], &device) * 2.0;
-        doubled.into_data().to_vec::<f32>().is_ok_and(|values| values == [3.0])
-    });
-    match attempt {
-        Ok(true) => Ok(()),
-        Ok(false) => Err("it does not compute".to_owned()),
-        Err(_) => Err("no driver, run-time compiler (NVRTC), toolkit headers or card was found".to_owned()),
-    }
+use super::cuda::why_not;
+
+/// Returns why a card cannot be used.
+#[cfg(not(feature = "cuda"))]
+fn why_not(_number: usize) -> std::result::Result<(), String> {
+    Err("this program was built without the feature `cuda`".to_owned())
 }
 
 #[cfg(test)]
@@ -90,5 +76,17 @@ mod tests {
         assert_eq!("auto".parse(), Ok(Device::Auto));
         assert!("gpu".parse::<Device>().is_err());
         assert_eq!(Device::Cpu.resolve(), Ok(Device::Cpu));
+    }
+
+    #[test]
+    fn a_missing_card_is_said_or_replaced() {
+        match Device::Cuda(0).resolve() {
+            Ok(device) => assert_eq!(Device::Auto.resolve(), Ok(device)),
+            Err(fault) => {
+                assert!(fault.what.starts_with("cannot use the NVIDIA card 0: ") && fault.hint.is_some(), "{fault}");
+                assert_eq!(Device::Auto.resolve(), Ok(Device::Cpu));
+            }
+        }
+        assert!(Device::Cuda(99).resolve().is_err());
     }
 }

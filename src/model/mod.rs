@@ -9,6 +9,8 @@
 pub mod adam;
 pub mod axial;
 pub mod border;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod data;
 pub mod device;
 pub mod dilations;

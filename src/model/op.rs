@@ -1,8 +1,9 @@
 //! The network as two operations of a burn backend: `msd_block`, from image to logits, and the mean negative log-likelihood.
 //!
 //! A backend gets both for nothing as compositions of ordinary operations ([`super::reference`]). Flex, burn's CPU backend,
-//! has them as single operations on our kernels: one buffer holds all maps of a slice, and backward returns the gradients
-//! of all parameters at once, where a graph of concatenations would keep 5 GB of copies for a 512 x 512 slice.
+//! and CUDA have them as single operations on our kernels ([`FusedBackend`]): one buffer holds all maps of a slice, and
+//! backward returns the gradients of all parameters at once, where a graph of concatenations would keep 5 GB of copies for a
+//! 512 x 512 slice.
 
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ use super::{
     msdnet::Architecture,
     reference,
 };
+use crate::fault::{Fault, Result};
 
 /// A backend that can run the network.
 pub trait MsdBackend: Backend {
@@ -71,47 +73,105 @@ fn into_float<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> FloatTensor<B
     tensor.into_primitive().tensor()
 }
 
-#[cfg(feature = "cuda")]
-impl MsdBackend for burn::backend::Cuda {}
-#[cfg(feature = "cuda")]
-impl MsdBackend for Autodiff<burn::backend::Cuda> {}
+/// A backend that runs the network as single operations with gradients written by hand.
+pub(super) trait FusedBackend: Backend {
+    /// What a forward pass keeps for the backward pass: all maps, and nothing twice.
+    type Kept: Clone + std::fmt::Debug + Send + 'static;
 
-impl MsdBackend for Flex {
-    fn msd_block(input: FlexTensor, parameters: FlexTensor, net: &Arc<Architecture>) -> FlexTensor {
-        forward(&input, &parameters, net).0
+    /// Returns whether its kernels can address slices `[n, channels, y, x]` with all their maps.
+    fn fits(_input: &FloatTensor<Self>, _net: &Architecture) -> bool {
+        true
     }
 
-    fn mean_nll(logits: FlexTensor, target: &Arc<[u8]>) -> FlexTensor {
-        loss_and_gradient(&logits, target).0
+    /// Returns whether its kernels can address logits `[n, classes, y, x]`.
+    fn fits_loss(_logits: &FloatTensor<Self>) -> bool {
+        true
     }
+
+    /// Returns the logits of a batch, and what its backward pass needs.
+    fn forward(
+        input: FloatTensor<Self>,
+        parameters: FloatTensor<Self>,
+        net: &Architecture,
+    ) -> (FloatTensor<Self>, Self::Kept);
+
+    /// Returns the gradients of the parameters, summed over the batch, and those of the input if wanted.
+    fn backward(
+        kept: &Self::Kept,
+        parameters: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        net: &Architecture,
+        input: InputGradient,
+    ) -> (FloatTensor<Self>, Option<FloatTensor<Self>>);
+
+    /// Returns the mean loss `[1]` and its gradient with respect to the logits.
+    fn loss_and_gradient(logits: FloatTensor<Self>, target: &[u8]) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// Returns a tensor times the one number in `factor`.
+    fn scaled(tensor: FloatTensor<Self>, factor: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
-impl<C: CheckpointStrategy> MsdBackend for Autodiff<Flex, C> {
+/// Runs the network as single operations wherever a backend has them.
+macro_rules! fused {
+    ($backend:ty) => {
+        impl MsdBackend for $backend {
+            fn msd_block(
+                input: FloatTensor<Self>,
+                parameters: FloatTensor<Self>,
+                net: &Arc<Architecture>,
+            ) -> FloatTensor<Self> {
+                if Self::fits(&input, net) {
+                    Self::forward(input, parameters, net).0
+                } else {
+                    into_float(reference::msd_block::<Self>(from_float(input), from_float(parameters), net))
+                }
+            }
+
+            fn mean_nll(logits: FloatTensor<Self>, target: &Arc<[u8]>) -> FloatTensor<Self> {
+                if Self::fits_loss(&logits) {
+                    Self::loss_and_gradient(logits, target).0
+                } else {
+                    into_float(reference::mean_nll::<Self>(from_float(logits), target))
+                }
+            }
+        }
+    };
+}
+
+fused!(Flex);
+#[cfg(feature = "cuda")]
+fused!(burn::backend::Cuda);
+
+impl<B: FusedBackend + MsdBackend, C: CheckpointStrategy> MsdBackend for Autodiff<B, C> {
     fn msd_block(
         input: FloatTensor<Self>,
         parameters: FloatTensor<Self>,
         net: &Arc<Architecture>,
     ) -> FloatTensor<Self> {
+        if !B::fits(&input.primitive, net) {
+            return into_float(reference::msd_block::<Self>(from_float(input), from_float(parameters), net));
+        }
         let parents = [input.node.clone(), parameters.node.clone()];
         match BlockGradient.prepare::<C>(parents).compute_bound().stateful() {
             OpsKind::Tracked(operation) => {
-                let (logits, maps) = forward(&input.primitive, &parameters.primitive, net);
-                let kept = Kept { maps: Arc::new(maps), parameters: parameters.primitive, net: Arc::clone(net) };
+                let (logits, maps) = B::forward(input.primitive, parameters.primitive.clone(), net);
+                let kept = Kept { maps, parameters: parameters.primitive, net: Arc::clone(net) };
                 operation.finish(kept, logits)
             }
-            OpsKind::UnTracked(operation) => {
-                operation.finish(Flex::msd_block(input.primitive, parameters.primitive, net))
-            }
+            OpsKind::UnTracked(operation) => operation.finish(B::msd_block(input.primitive, parameters.primitive, net)),
         }
     }
 
     fn mean_nll(logits: FloatTensor<Self>, target: &Arc<[u8]>) -> FloatTensor<Self> {
+        if !B::fits_loss(&logits.primitive) {
+            return into_float(reference::mean_nll::<Self>(from_float(logits), target));
+        }
         match LossGradient.prepare::<C>([logits.node.clone()]).compute_bound().stateful() {
             OpsKind::Tracked(operation) => {
-                let (loss, gradient) = loss_and_gradient(&logits.primitive, target);
+                let (loss, gradient) = B::loss_and_gradient(logits.primitive, target);
                 operation.finish(gradient, loss)
             }
-            OpsKind::UnTracked(operation) => operation.finish(Flex::mean_nll(logits.primitive, target)),
+            OpsKind::UnTracked(operation) => operation.finish(B::mean_nll(logits.primitive, target)),
         }
     }
 }
@@ -120,38 +180,28 @@ impl<C: CheckpointStrategy> MsdBackend for Autodiff<Flex, C> {
 #[derive(Debug)]
 struct BlockGradient;
 
-/// What `msd_block` keeps from forward to backward: the maps of each slice, and nothing twice.
+/// What `msd_block` keeps from forward to backward.
 #[derive(Clone, Debug)]
-struct Kept {
-    maps: Arc<Vec<Maps>>,
-    parameters: FlexTensor,
+struct Kept<B: FusedBackend> {
+    maps: B::Kept,
+    parameters: FloatTensor<B>,
     net: Arc<Architecture>,
 }
 
-impl Backward<Flex, 2> for BlockGradient {
-    type State = Kept;
+impl<B: FusedBackend> Backward<B, 2> for BlockGradient {
+    type State = Kept<B>;
 
-    fn backward(self, ops: Ops<Kept, 2>, grads: &mut GradientStore, _: &mut Checkpointer) {
-        let gradient = grads.consume::<Flex>(&ops.node).to_contiguous();
+    fn backward(self, ops: Ops<Kept<B>, 2>, grads: &mut GradientStore, _: &mut Checkpointer) {
+        let gradient = grads.consume::<B>(&ops.node);
         let Kept { maps, parameters, net } = ops.state;
         let [input_node, parameter_node] = ops.parents;
         let wanted = if input_node.is_some() { InputGradient::Wanted } else { InputGradient::Skipped };
-        let (parameters, simd) = (parameters.to_contiguous(), kernels::active());
-        let [n, _, rows, columns] = gradient.layout().shape().dims();
-        let per_slice = net.classes * rows * columns;
-        let mut sum = vec![0.0_f32; net.parameter_count()];
-        let mut input = Vec::new();
-        for (maps, gradient) in maps.iter().zip(gradient.storage::<f32>().chunks_exact(per_slice)) {
-            let slice = kernels::backward(maps, parameters.storage(), gradient, &net, (wanted, simd));
-            sum.iter_mut().zip(&slice.parameters).for_each(|(sum, gradient)| *sum += gradient);
-            input.extend(slice.input.into_iter().flatten());
-        }
-        if let Some(node) = input_node {
-            grads.register::<Flex>(node.id, tensor(input, &[n, net.input_channels, rows, columns]));
+        let (of_parameters, of_input) = B::backward(&maps, parameters, gradient, &net, wanted);
+        if let (Some(node), Some(gradient)) = (input_node, of_input) {
+            grads.register::<B>(node.id, gradient);
         }
         if let Some(node) = parameter_node {
-            let count = sum.len();
-            grads.register::<Flex>(node.id, tensor(sum, &[count]));
+            grads.register::<B>(node.id, of_parameters);
         }
     }
 }
@@ -160,15 +210,71 @@ impl Backward<Flex, 2> for BlockGradient {
 #[derive(Debug)]
 struct LossGradient;
 
-impl Backward<Flex, 1> for LossGradient {
-    type State = FlexTensor;
+impl<B: FusedBackend> Backward<B, 1> for LossGradient {
+    type State = FloatTensor<B>;
 
-    fn backward(self, ops: Ops<FlexTensor, 1>, grads: &mut GradientStore, _: &mut Checkpointer) {
-        let upstream = grads.consume::<Flex>(&ops.node).to_contiguous();
+    fn backward(self, ops: Ops<FloatTensor<B>, 1>, grads: &mut GradientStore, _: &mut Checkpointer) {
+        let upstream = grads.consume::<B>(&ops.node);
         if let [Some(node)] = ops.parents {
-            let scaled = Flex::float_mul_scalar(ops.state, upstream.storage::<f32>()[0].into());
-            grads.register::<Flex>(node.id, scaled);
+            grads.register::<B>(node.id, B::scaled(ops.state, upstream));
         }
+    }
+}
+
+impl FusedBackend for Flex {
+    type Kept = Arc<Vec<Maps>>;
+
+    fn forward(input: FlexTensor, parameters: FlexTensor, net: &Architecture) -> (FlexTensor, Self::Kept) {
+        let (logits, maps) = forward(&input, &parameters, net);
+        (logits, Arc::new(maps))
+    }
+
+    fn backward(
+        maps: &Self::Kept,
+        parameters: FlexTensor,
+        gradient: FlexTensor,
+        net: &Architecture,
+        wanted: InputGradient,
+    ) -> (FlexTensor, Option<FlexTensor>) {
+        let (gradient, parameters, simd) = (gradient.to_contiguous(), parameters.to_contiguous(), kernels::active());
+        let [n, _, rows, columns] = gradient.layout().shape().dims();
+        let per_slice = net.classes * rows * columns;
+        let mut sum = vec![0.0_f32; net.parameter_count()];
+        let mut input = Vec::new();
+        for (maps, gradient) in maps.iter().zip(gradient.storage::<f32>().chunks_exact(per_slice)) {
+            let slice = kernels::backward(maps, parameters.storage(), gradient, net, (wanted, simd));
+            sum.iter_mut().zip(&slice.parameters).for_each(|(sum, gradient)| *sum += gradient);
+            input.extend(slice.input.into_iter().flatten());
+        }
+        let count = sum.len();
+        let input = (wanted == InputGradient::Wanted).then(|| tensor(input, &[n, net.input_channels, rows, columns]));
+        (tensor(sum, &[count]), input)
+    }
+
+    fn loss_and_gradient(logits: FlexTensor, target: &[u8]) -> (FlexTensor, FlexTensor) {
+        loss_and_gradient(&logits, target)
+    }
+
+    fn scaled(gradient: FlexTensor, factor: FlexTensor) -> FlexTensor {
+        Self::float_mul_scalar(gradient, factor.to_contiguous().storage::<f32>()[0].into())
+    }
+}
+
+/// Returns the numbers of a tensor.
+///
+/// # Errors
+/// Unfit when the device failed, or left something that is not a finite number: what a kernel that never ran leaves.
+pub fn read<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Result<Vec<f32>> {
+    let failed =
+        |why: String| Fault::unfit(format!("the device gave no result: {why}")).hint("run again with `--device cpu`");
+    let numbers = tensor.try_into_data().map_err(|error| failed(format!("{error:?}")))?;
+    #[cfg(feature = "cuda")]
+    super::cuda::check_alive()?;
+    let numbers = numbers.to_vec::<f32>().map_err(|error| failed(format!("{error:?}")))?;
+    if numbers.iter().all(|number| number.is_finite()) {
+        Ok(numbers)
+    } else {
+        Err(failed("it holds something that is not a finite number".to_owned()))
     }
 }
 
