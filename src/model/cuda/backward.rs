@@ -199,3 +199,25 @@ fn add<M: Machine>(
     let numbers = [range.len(), range.start, bands, slice];
     machine.flat(Kernel::AddLanes, (range.len(), 1, 1), &[lanes, parameters], &numbers);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{border::Border, dilations::Preset};
+
+    #[test]
+    fn groups_are_whole_layers_or_parts_of_one() {
+        let net = |depth, width| Architecture {
+            preset: Preset::Public,
+            depth,
+            width,
+            input_channels: 1,
+            classes: 2,
+            border: Border::Symmetric,
+        };
+        let deep = groups(&net(100, 1));
+        assert_eq!((deep.len(), &deep[0], &deep[12]), (13, &(0..8), &(96..100)));
+        assert_eq!(groups(&net(5, 3)), [0..6, 6..12, 12..15]);
+        assert_eq!(groups(&net(2, 11)), [0..8, 8..11, 11..19, 19..22]);
+    }
+}

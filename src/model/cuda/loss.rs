@@ -41,3 +41,9 @@ fn pack_target(target: &[u8]) -> Vec<u32> {
     let word = |classes: &[u8]| classes.iter().rev().fold(0, |word, &class| word << 8 | u32::from(class));
     target.chunks(4).map(word).collect()
 }
+
+#[test]
+fn four_classes_share_a_word() {
+    assert_eq!(pack_target(&[1, 2, 3, 255, 7]), [0xff03_0201, 7]);
+    assert!(pack_target(&[]).is_empty());
+}

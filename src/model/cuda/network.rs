@@ -59,3 +59,29 @@ impl<'a> Batch<'a> {
         taps
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{border::Border, dilations::Preset};
+
+    fn net(depth: usize, width: usize) -> Architecture {
+        Architecture { preset: Preset::Public, depth, width, input_channels: 1, classes: 2, border: Border::Symmetric }
+    }
+
+    #[test]
+    fn a_part_fits_the_indices_or_there_is_none() {
+        let size = |side| Size { rows: side, columns: side };
+        assert_eq!(Batch::slices_together(&net(100, 1), size(512)), 81);
+        assert_eq!(Batch::slices_together(&net(1000, 4), size(1024)), 1);
+        assert_eq!(Batch::slices_together(&net(1000, 100), size(512)), 0);
+    }
+
+    #[test]
+    fn the_table_follows_the_layers() {
+        let net = Architecture { input_channels: 2, ..net(2, 2) };
+        let batch = Batch { net: &net, size: Size { rows: 9, columns: 9 }, slices: 1 };
+        assert_eq!(batch.table(), [1, 0, 2, 1, 2, 2, 2, 4, 4, 2, 8, 4]);
+        assert_eq!(batch.entries(), 12);
+    }
+}

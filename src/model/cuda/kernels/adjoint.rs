@@ -7,7 +7,7 @@ use cubecl::prelude::*;
 
 /// Writes the readers of `q` through the three taps along an axis of `n`; -1 where there is none.
 #[cube]
-pub fn readers(q: i32, n: i32, d: i32, repeated: i32, direct: &mut Array<i32>, reflected: &mut Array<i32>) {
+fn readers(q: i32, n: i32, d: i32, repeated: i32, direct: &mut Array<i32>, reflected: &mut Array<i32>) {
     direct[0] = select(q + d < n, q + d, -1i32);
     direct[1] = q;
     direct[2] = select(q >= d, q - d, -1i32);
@@ -20,7 +20,7 @@ pub fn readers(q: i32, n: i32, d: i32, repeated: i32, direct: &mut Array<i32>, r
 
 /// Returns the image of one tap at a pixel, given who reads its row and its column.
 #[cube]
-pub fn image(
+fn image(
     planes: &Array<f32>,
     plane: usize,
     columns: i32,
@@ -55,7 +55,7 @@ fn row_sum(planes: &Array<f32>, plane: usize, columns: i32, row: i32, reflected_
 
 /// Writes the images of all nine taps at a pixel to places `at..at + 9`.
 #[cube]
-pub fn images(
+pub(crate) fn images(
     planes: &Array<f32>,
     plane: usize,
     y: i32,

@@ -16,7 +16,7 @@ use super::taps::{Four, load_taps, source};
 ///
 /// Cubes: columns; strips, all blocks of a residue after each other; slices x members of the layer.
 #[cube(launch_unchecked)]
-pub fn convolve(
+pub(crate) fn convolve(
     maps: &mut Array<f32>,
     taps: &Array<Four>,
     parameters: &Array<f32>,
@@ -35,7 +35,7 @@ pub fn convolve(
 ) {
     let x = ABSOLUTE_POS_X as usize;
     let strip = ABSOLUTE_POS_Y as usize;
-    let blocks = (rows + tall * dilation - 1) / (tall * dilation);
+    let blocks = rows.div_ceil(tall * dilation);
     if x < columns && strip < blocks * dilation {
         let member = CUBE_POS_Z as usize % width;
         let plane = rows * columns;

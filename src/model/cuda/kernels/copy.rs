@@ -6,7 +6,7 @@ use cubecl::prelude::*;
 ///
 /// Cubes: pixels; planes; slices.
 #[cube(launch_unchecked)]
-pub fn copy_planes(from: &Array<f32>, to: &mut Array<f32>, plane: usize, from_planes: usize, to_planes: usize) {
+pub(crate) fn copy_planes(from: &Array<f32>, to: &mut Array<f32>, plane: usize, from_planes: usize, to_planes: usize) {
     let pixel = ABSOLUTE_POS_X as usize;
     if pixel < plane {
         let (slice, channel) = (CUBE_POS_Z as usize, CUBE_POS_Y as usize);
@@ -16,7 +16,7 @@ pub fn copy_planes(from: &Array<f32>, to: &mut Array<f32>, plane: usize, from_pl
 
 /// Multiplies numbers by the first of `factor`.
 #[cube(launch_unchecked)]
-pub fn scale(from: &Array<f32>, factor: &Array<f32>, to: &mut Array<f32>, count: usize) {
+pub(crate) fn scale(from: &Array<f32>, factor: &Array<f32>, to: &mut Array<f32>, count: usize) {
     let i = ABSOLUTE_POS_X as usize;
     if i < count {
         to[i] = from[i] * factor[0];
@@ -25,7 +25,7 @@ pub fn scale(from: &Array<f32>, factor: &Array<f32>, to: &mut Array<f32>, count:
 
 /// Sets numbers to the f32 with the given bits.
 #[cube(launch_unchecked)]
-pub fn fill(to: &mut Array<f32>, count: usize, bits: usize) {
+pub(crate) fn fill(to: &mut Array<f32>, count: usize, bits: usize) {
     let i = ABSOLUTE_POS_X as usize;
     if i < count {
         to[i] = f32::reinterpret(bits as u32);

@@ -7,7 +7,7 @@ const LN_2_LOW: f32 = 1.428_606_8e-6;
 
 /// Returns e to the power `x`, as `numeric::exp_f32` does.
 #[cube]
-pub fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     let capped = select(x > 89.0f32, 89.0f32, x);
     let clamped = select(capped < -88.0f32, -88.0f32, capped);
     let n = f32::round(clamped * comptime!(core::f32::consts::LOG2_E));
@@ -31,7 +31,7 @@ fn power_of_two(n: i32) -> f32 {
 
 /// Returns the natural logarithm of a positive normal number, as `numeric::ln_f32` does.
 #[cube]
-pub fn ln(x: f32) -> f32 {
+pub(crate) fn ln(x: f32) -> f32 {
     let bits = u32::reinterpret(x);
     let shifted = bits - 0x3f35_04f3u32;
     let k = f32::cast_from(i32::reinterpret(shifted) >> 23i32);

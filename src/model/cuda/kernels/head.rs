@@ -6,7 +6,7 @@ use super::CLASSES_A_THREAD;
 
 /// Writes the logits `[slice][class][pixel]`. Cubes: pixels; classes, two at a time; slices.
 #[cube(launch_unchecked)]
-pub fn head(
+pub(crate) fn head(
     maps: &Array<f32>,
     parameters: &Array<f32>,
     logits: &mut Array<f32>,
@@ -45,7 +45,7 @@ pub fn head(
 
 /// Writes what the output layer gives to the gradient of each map. Cubes: pixels; channels from `from` on; slices.
 #[cube(launch_unchecked)]
-pub fn pull(
+pub(crate) fn pull(
     logit_gradients: &Array<f32>,
     parameters: &Array<f32>,
     gradients: &mut Array<f32>,

@@ -5,14 +5,11 @@
 
 use cubecl::prelude::*;
 
-use super::{
-    BAND, LANES, MAPS_A_THREAD, TABLE,
-    adjoint::{image, readers},
-};
+use super::{BAND, LANES, MAPS_A_THREAD, TABLE, adjoint::images};
 
 /// Writes the lanes of convolution weights. Cubes: items (`[map, first earlier map]`); bands.
 #[cube(launch_unchecked)]
-pub fn weight_lanes(
+pub(crate) fn weight_lanes(
     maps: &Array<f32>,
     deltas: &Array<f32>,
     table: &Array<u32>,
@@ -52,6 +49,12 @@ pub fn weight_lanes(
         for y in band * BAND..last {
             // Columns near an edge, and all of a row near one, are read with their reflections.
             let inside = y > dilation && y + dilation + 1 < rows;
+            let mut above = Array::<usize>::new(3usize);
+            #[unroll]
+            for ky in 0..3usize {
+                above[ky] = delta + (y + dilation - ky * dilation) * columns + dilation;
+            }
+            let row = y * columns;
             let mut x = lane;
             let left = select(inside, dilation + 1, columns);
             while x < left && x < columns {
@@ -59,7 +62,12 @@ pub fn weight_lanes(
                 x += LANES;
             }
             while x + dilation + 1 < columns {
-                add_inside(maps, deltas, delta, &sources, &mut sums, y, x, columns, dilation);
+                let mut adjoint = Array::<f32>::new(9usize);
+                #[unroll]
+                for tap in 0..9usize {
+                    adjoint[tap] = deltas[above[tap / 3] + x - tap % 3 * dilation];
+                }
+                add_products(maps, &sources, row + x, &adjoint, &mut sums);
                 x += LANES;
             }
             while x < columns {
@@ -80,33 +88,6 @@ pub fn weight_lanes(
     }
 }
 
-/// Adds a pixel that no reflected reading reaches.
-#[cube]
-fn add_inside(
-    maps: &Array<f32>,
-    deltas: &Array<f32>,
-    delta: usize,
-    sources: &Array<usize>,
-    sums: &mut Array<f32>,
-    y: usize,
-    x: usize,
-    columns: usize,
-    dilation: usize,
-) {
-    let mut values = Array::<f32>::new(MAPS_A_THREAD);
-    #[unroll]
-    for i in 0..MAPS_A_THREAD {
-        values[i] = maps[sources[i] + y * columns + x];
-    }
-    let mut adjoint = Array::<f32>::new(9usize);
-    #[unroll]
-    for tap in 0..9usize {
-        let row = y + dilation - tap / 3 * dilation;
-        adjoint[tap] = deltas[delta + row * columns + x + dilation - tap % 3 * dilation];
-    }
-    add_products(&adjoint, &values, sums);
-}
-
 /// Adds a pixel with all who read it.
 #[cube]
 fn add_near_edge(
@@ -122,28 +103,20 @@ fn add_near_edge(
     dilation: usize,
     repeated: usize,
 ) {
-    let (mut row, mut reflected_row) = (Array::<i32>::new(3usize), Array::<i32>::new(3usize));
-    let (mut column, mut reflected_column) = (Array::<i32>::new(3usize), Array::<i32>::new(3usize));
-    let (d, edge) = (dilation as i32, repeated as i32);
-    readers(y as i32, rows as i32, d, edge, &mut row, &mut reflected_row);
-    readers(x as i32, columns as i32, d, edge, &mut column, &mut reflected_column);
+    let (y_at, x_at, d) = (y as i32, x as i32, dilation as i32);
     let mut adjoint = Array::<f32>::new(9usize);
-    #[unroll]
-    for tap in 0..9usize {
-        let (ky, kx) = (tap / 3, tap % 3);
-        adjoint[tap] =
-            image(deltas, delta, columns as i32, row[ky], reflected_row[ky], column[kx], reflected_column[kx]);
-    }
+    images(deltas, delta, y_at, x_at, rows as i32, columns as i32, d, repeated as i32, &mut adjoint, 0usize);
+    add_products(maps, sources, y * columns + x, &adjoint, sums);
+}
+
+/// Adds the products of nine images with the four maps at a pixel.
+#[cube]
+fn add_products(maps: &Array<f32>, sources: &Array<usize>, pixel: usize, adjoint: &Array<f32>, sums: &mut Array<f32>) {
     let mut values = Array::<f32>::new(MAPS_A_THREAD);
     #[unroll]
     for i in 0..MAPS_A_THREAD {
-        values[i] = maps[sources[i] + y * columns + x];
+        values[i] = maps[sources[i] + pixel];
     }
-    add_products(&adjoint, &values, sums);
-}
-
-#[cube]
-fn add_products(adjoint: &Array<f32>, values: &Array<f32>, sums: &mut Array<f32>) {
     #[unroll]
     for i in 0..MAPS_A_THREAD {
         #[unroll]
@@ -155,7 +128,7 @@ fn add_products(adjoint: &Array<f32>, values: &Array<f32>, sums: &mut Array<f32>
 
 /// Writes the lanes of the output layer's weights. Cubes: earlier maps, 32 at a time; bands; classes.
 #[cube(launch_unchecked)]
-pub fn head_lanes(
+pub(crate) fn head_lanes(
     maps: &Array<f32>,
     logit_gradients: &Array<f32>,
     lanes: &mut Array<f32>,
@@ -203,7 +176,7 @@ pub fn head_lanes(
 
 /// Writes the lanes of biases: sums of planes `first_plane..first_plane + count`. Cubes: planes, 8 at a time; bands.
 #[cube(launch_unchecked)]
-pub fn plane_lanes(
+pub(crate) fn plane_lanes(
     planes: &Array<f32>,
     lanes: &mut Array<f32>,
     rows: usize,
@@ -234,7 +207,7 @@ pub fn plane_lanes(
 ///
 /// In f64: each lane over the bands, then the 16 lanes by halves.
 #[cube(launch_unchecked)]
-pub fn add_lanes(
+pub(crate) fn add_lanes(
     lanes: &Array<f32>,
     gradients: &mut Array<f32>,
     weights: usize,

@@ -14,7 +14,7 @@ const IGNORED: u32 = 255;
 ///
 /// `target` holds four classes a word, lowest byte first; `scale` is the f32 1 / (pixels that count), as bits.
 #[cube(launch_unchecked)]
-pub fn nll(
+pub(crate) fn nll(
     logits: &Array<f32>,
     target: &Array<u32>,
     gradients: &mut Array<f32>,
@@ -54,7 +54,7 @@ pub fn nll(
 
 /// Adds the losses of each leaf from left to right.
 #[cube(launch_unchecked)]
-pub fn leaf_sums(losses: &Array<f32>, sums: &mut Array<f64>, count: usize) {
+pub(crate) fn leaf_sums(losses: &Array<f32>, sums: &mut Array<f64>, count: usize) {
     let first = ABSOLUTE_POS_X as usize * LEAF;
     if first < count {
         let last = select(first + LEAF < count, first + LEAF, count);
@@ -68,27 +68,27 @@ pub fn leaf_sums(losses: &Array<f32>, sums: &mut Array<f64>, count: usize) {
 
 /// Adds the two halves of each node at one depth of the tree over `leaves`; a node's sum lies at its first leaf.
 #[cube(launch_unchecked)]
-pub fn pair_sums(sums: &mut Array<f64>, leaves: usize, depth: usize) {
+pub(crate) fn pair_sums(sums: &mut Array<f64>, leaves: usize, depth: usize) {
     let node = ABSOLUTE_POS_X as usize;
     if node < 1usize << depth {
         // The left half of n leaves has (n + 1) / 2 of them; bits of `node`, highest first, say left or right.
         let mut first = 0usize;
         let mut length = leaves;
         for level in 0..depth {
-            let half = (length + 1) / 2;
+            let half = length.div_ceil(2);
             let right = (node >> (depth - 1 - level)) & 1usize;
             first += right * half;
             length = select(right == 1, length - half, half);
         }
         if length > 1 {
-            sums[first] += sums[first + (length + 1) / 2];
+            sums[first] += sums[first + length.div_ceil(2)];
         }
     }
 }
 
 /// Writes the mean.
 #[cube(launch_unchecked)]
-pub fn mean(sums: &Array<f64>, loss: &mut Array<f32>, counted: usize) {
+pub(crate) fn mean(sums: &Array<f64>, loss: &mut Array<f32>, counted: usize) {
     if ABSOLUTE_POS_X == 0 {
         let mut result = 0.0f32;
         if counted > 0 {

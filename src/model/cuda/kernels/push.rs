@@ -21,7 +21,7 @@ use super::{
 ///
 /// `first_map` is the layer's first map, or the first of a part of it; maps `first_reader..end` are later and in the group.
 #[cube(launch_unchecked)]
-pub fn finish(
+pub(crate) fn finish(
     maps: &Array<f32>,
     taps: &Array<Four>,
     table: &Array<u32>,
@@ -62,7 +62,7 @@ pub fn finish(
 
 /// Adds the δ of maps `first_map..first_map + group` to the gradients of channels `from..until`. Cubes: pixels; 1; slices.
 #[cube(launch_unchecked)]
-pub fn push(
+pub(crate) fn push(
     taps: &Array<Four>,
     table: &Array<u32>,
     gradients: &mut Array<f32>,

@@ -7,7 +7,7 @@ pub(in crate::model::cuda) type Four = Vector<f32, Const<4>>;
 
 /// Copies nine weights an entry into twelve places, so that three wide loads fetch them.
 #[cube(launch_unchecked)]
-pub fn pack(parameters: &Array<f32>, taps: &mut Array<f32>, entries: usize) {
+pub(crate) fn pack(parameters: &Array<f32>, taps: &mut Array<f32>, entries: usize) {
     let entry = ABSOLUTE_POS_X as usize;
     if entry < entries {
         #[unroll]
@@ -23,7 +23,7 @@ pub fn pack(parameters: &Array<f32>, taps: &mut Array<f32>, entries: usize) {
 
 /// Loads the weights of an entry to places `at..at + 9` of `weights`.
 #[cube]
-pub fn load_taps(taps: &Array<Four>, entry: usize, weights: &mut Array<f32>, at: usize) {
+pub(crate) fn load_taps(taps: &Array<Four>, entry: usize, weights: &mut Array<f32>, at: usize) {
     let (a, b, c) = (taps[3 * entry], taps[3 * entry + 1], taps[3 * entry + 2]);
     #[unroll]
     for i in 0..4usize {
@@ -35,7 +35,7 @@ pub fn load_taps(taps: &Array<Four>, entry: usize, weights: &mut Array<f32>, at:
 
 /// Returns the index inside `0..n` that stands for `i`, reflected once; beyond that, the nearest edge.
 #[cube]
-pub fn source(i: i32, n: i32, repeated: i32) -> i32 {
+pub(crate) fn source(i: i32, n: i32, repeated: i32) -> i32 {
     let low = select(i < 0i32, -i - repeated, i);
     let high = select(low >= n, 2i32 * n - 2i32 + repeated - low, low);
     let below = select(high >= n, n - 1i32, high);
