@@ -31,8 +31,8 @@ pub(super) fn run(command: &Command, context: &Context) -> Result<()> {
     let Command::Check(args) = command;
     let read = mesh::read(&args.file, &MeshOptions::default())?;
     let found = examine(&read.mesh, stated_frame(&args.file));
-    let report = serde_json::to_value(&found)
-        .map_err(|error| Fault::unfit(format!("the report cannot be written: {error}")))?;
+    let report =
+        serde_json::to_value(&found).map_err(|error| Fault::unfit(format!("the report cannot be written: {error}")))?;
     if context.global.json { out::json(&report) } else { out::line(info::lines(&report)) }?;
     if found.fit {
         return Ok(());

@@ -2,8 +2,8 @@
 
 mod align;
 mod alone;
-mod check;
 mod bench;
+mod check;
 mod compare;
 mod content;
 mod convert;

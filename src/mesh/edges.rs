@@ -93,7 +93,9 @@ mod tests {
         let edges = Edges::of(5, &[[0, 2, 1], [4, 1, 2], [1, 2, 0]]);
         let found: Vec<_> = edges
             .iter()
-            .map(|(low, high, sides)| (low, high, sides.iter().map(|s| (s.triangle(), s.backward())).collect::<Vec<_>>()))
+            .map(|(low, high, sides)| {
+                (low, high, sides.iter().map(|s| (s.triangle(), s.backward())).collect::<Vec<_>>())
+            })
             .collect();
         let expected = [
             (0, 1, vec![(0, true), (2, false)]),

@@ -84,8 +84,7 @@ pub(super) fn turn(a: [f64; 2], b: [f64; 2], c: [f64; 2]) -> i32 {
     if area.abs() > BOUND_2D * (left.abs() + right.abs()) {
         return sign(area);
     }
-    let [ax, ay, bx, by] =
-        [(a[0], c[0]), (a[1], c[1]), (b[0], c[0]), (b[1], c[1])].map(|(p, q)| Sum::difference(p, q));
+    let [ax, ay, bx, by] = [(a[0], c[0]), (a[1], c[1]), (b[0], c[0]), (b[1], c[1])].map(|(p, q)| Sum::difference(p, q));
     ax.times(&by).plus(&ay.times(&bx), -1.0).sign()
 }
 

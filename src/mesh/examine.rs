@@ -132,7 +132,10 @@ fn remarks(found: &Examination, extent: f64) -> Vec<(String, String)> {
     );
     remark(
         !report.manifold,
-        format!("{} edges are in more than two triangles, {} vertices are pinched", report.crowded_edges, report.pinched_vertices),
+        format!(
+            "{} edges are in more than two triangles, {} vertices are pinched",
+            report.crowded_edges, report.pinched_vertices
+        ),
         "bodies that touch: harmless for labels and distances; separate them before printing",
     );
     remark(
@@ -160,8 +163,7 @@ fn remarks(found: &Examination, extent: f64) -> Vec<(String, String)> {
 fn repeated(mesh: &Mesh) -> usize {
     use rayon::prelude::*;
     // adding 0 makes -0 equal to 0
-    let mut keys: Vec<[u64; 3]> =
-        mesh.vertices.par_iter().map(|&p| (p + 0.0).to_array().map(f64::to_bits)).collect();
+    let mut keys: Vec<[u64; 3]> = mesh.vertices.par_iter().map(|&p| (p + 0.0).to_array().map(f64::to_bits)).collect();
     keys.par_sort_unstable();
     keys.windows(2).filter(|pair| pair[0] == pair[1]).count()
 }

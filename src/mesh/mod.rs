@@ -3,9 +3,9 @@
 pub mod bvh;
 pub mod check;
 pub mod components;
-pub mod examine;
 pub(crate) mod edges;
 mod exact;
+pub mod examine;
 pub(crate) mod forest;
 pub mod intersect;
 

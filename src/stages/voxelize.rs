@@ -34,7 +34,12 @@ impl Stage for Voxelize {
     const VERSION: u32 = 2;
     const DOC: &'static str = "Label a scan's voxels from a mesh: a voxel is bone when its centre is inside.";
     const INPUTS: &'static [Input] = &[
-        Input { name: "mesh", kinds: &["mesh"], arity: Arity::One, doc: "a mesh in the scan's world, closed or nearly so" },
+        Input {
+            name: "mesh",
+            kinds: &["mesh"],
+            arity: Arity::One,
+            doc: "a mesh in the scan's world, closed or nearly so",
+        },
         Input {
             name: "like",
             kinds: &["ct", "label", "probability"],

@@ -198,7 +198,8 @@ fn strides_offsets_types_and_byte_order_are_honoured() {
     let shifted = |pickle: &mut Vec<u8>, key: usize, _: &str, shape: &[usize]| {
         tensor(pickle, key, "DoubleStorage", product(shape) as u32 + 1, (1, shape, &strides(shape)));
     };
-    let doubles = shapes().iter().map(|(name, shape)| {
+    let all = shapes();
+    let doubles = all.iter().map(|(name, shape)| {
         let values = (0..product(shape)).map(|i| f64::from(value(name, i)));
         std::iter::once(f64::NAN).chain(values).flat_map(f64::to_be_bytes).collect()
     });

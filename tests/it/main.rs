@@ -11,6 +11,6 @@ mod privacy;
 mod scanner;
 mod study;
 mod surface;
-mod voxelize;
 mod training;
+mod voxelize;
 mod world;

@@ -59,7 +59,12 @@ fn vtk_strips(path: &Path) -> Mesh {
     for _ in 0..counts[0] {
         let length = words.next().unwrap() as usize;
         let strip: Vec<u32> = words.by_ref().take(length).collect();
-        triangles.extend(strip.windows(3).enumerate().map(|(at, t)| if at % 2 == 0 { [t[0], t[1], t[2]] } else { [t[1], t[0], t[2]] }));
+        triangles.extend(
+            strip
+                .windows(3)
+                .enumerate()
+                .map(|(at, t)| if at % 2 == 0 { [t[0], t[1], t[2]] } else { [t[1], t[0], t[2]] }),
+        );
     }
     Mesh { vertices, triangles }
 }
@@ -156,13 +161,16 @@ fn an_open_skull_in_many_pieces_becomes_a_solid() {
 fn mesh_check_says_what_is_wrong_and_what_to_do() {
     let room = Room::new();
     let corners = [DVec3::ZERO, 90.0 * DVec3::X, 90.0 * DVec3::Y, 90.0 * DVec3::Z];
-    let mut tetrahedron = Mesh { vertices: corners.to_vec(), triangles: vec![[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]] };
+    let mut tetrahedron =
+        Mesh { vertices: corners.to_vec(), triangles: vec![[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]] };
     mesh::write(&room.path("good.stl"), &tetrahedron).unwrap();
     let found = room.json(&["mesh", "check", "good.stl", "--json"]);
     for (key, expected) in [("closed", true), ("oriented", true), ("manifold", true), ("fit", true)] {
         assert_eq!(found[key], expected, "{found}");
     }
-    for (key, expected) in [("components", 1), ("self_intersections", 0), ("boundary_loops", 0), ("genus", 0), ("euler", 2)] {
+    for (key, expected) in
+        [("components", 1), ("self_intersections", 0), ("boundary_loops", 0), ("genus", 0), ("euler", 2)]
+    {
         assert_eq!(found[key], expected, "{found}");
     }
     assert_eq!((found["unit_guess"].as_str(), found["frame_guess"].as_str()), (Some("mm"), Some("LPS")));
@@ -183,9 +191,21 @@ fn voxelize_reports_what_it_mended() {
     let pick = |c: u32, axis: u32| if c >> axis & 1 == 1 { 71.0 } else { 21.0 };
     let vertices = (0..8).map(|c| DVec3::new(pick(c, 0), pick(c, 1), pick(c, 2))).collect();
     let faces = [[0, 2, 3, 1], [4, 5, 7, 6], [0, 1, 5, 4], [2, 6, 7, 3], [0, 4, 6, 2], [1, 3, 7, 5]];
-    let mut cube = Mesh { vertices, triangles: faces.iter().flat_map(|&[a, b, c, d]| [[a, b, c], [a, c, d]]).collect() };
+    let mut cube =
+        Mesh { vertices, triangles: faces.iter().flat_map(|&[a, b, c, d]| [[a, b, c], [a, c, d]]).collect() };
     mesh::write(&room.path("cube.ply"), &cube).unwrap();
-    let call = ["voxelize", "--mesh", "cube.ply", "--like", "like.nrrd", "-o", "label.nrrd", "--fraction", "part.nrrd", "--json"];
+    let call = [
+        "voxelize",
+        "--mesh",
+        "cube.ply",
+        "--like",
+        "like.nrrd",
+        "-o",
+        "label.nrrd",
+        "--fraction",
+        "part.nrrd",
+        "--json",
+    ];
     let report = room.json(&call);
     assert_eq!((report["closed"].as_bool(), report["voxels"].as_u64()), (Some(true), Some(1000)));
     let shares = image::read(&room.path("part.nrrd"), &ImageOptions::default()).unwrap().volume;

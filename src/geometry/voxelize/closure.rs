@@ -19,8 +19,12 @@ pub(super) struct Closure {
 /// sides that occur both ways vanish from the signed sum; something left over is a rim. That a rim leaves nothing has a
 /// chance of 2^-64. Needs no shared vertices, and is independent of order.
 pub(super) fn closure(soup: &Soup) -> Closure {
-    let hashes: Vec<u64> =
-        soup.points.par_iter().with_min_len(1 << 14).map(|p| fold(fold(p[0] as u64, p[1] as u64), p[2] as u64)).collect();
+    let hashes: Vec<u64> = soup
+        .points
+        .par_iter()
+        .with_min_len(1 << 14)
+        .map(|p| fold(fold(p[0] as u64, p[1] as u64), p[2] as u64))
+        .collect();
     let (odd, sum) = soup
         .triangles
         .par_iter()

@@ -125,7 +125,10 @@ mod tests {
 
     #[test]
     fn ceilings_are_exact_at_and_beside_integers() {
-        assert_eq!([ceil_of_ratio(4, 2), ceil_of_ratio(5, 2), ceil_of_ratio(-5, 2), ceil_of_ratio(-4, 2)], [2, 3, -2, -2]);
+        assert_eq!(
+            [ceil_of_ratio(4, 2), ceil_of_ratio(5, 2), ceil_of_ratio(-5, 2), ceil_of_ratio(-4, 2)],
+            [2, 3, -2, -2]
+        );
         assert_eq!(next_index(2.5, 1e-9), Some(3));
         assert_eq!(next_index(-2.5, 1e-9), Some(-2));
         assert_eq!([next_index(3.0, 1e-9), next_index(3.0 - 1e-10, 1e-9), next_index(3.0 + 1e-10, 1e-9)], [None; 3]);
@@ -144,8 +147,9 @@ mod tests {
             // coarse coordinates make ties, fine ones near ties, wide ones slivers
             let step = [ONE, ONE / 4, 1][round % 3];
             let reach = [4, 40, 300 * ONE as u64][round % 3];
-            let corners: [Point; 3] =
-                std::array::from_fn(|_| std::array::from_fn(|_| (stream.below(reach) as i64 - reach as i64 / 2) * step));
+            let corners: [Point; 3] = std::array::from_fn(|_| {
+                std::array::from_fn(|_| (stream.below(reach) as i64 - reach as i64 / 2) * step)
+            });
             let plane = Plane::new(&corners);
             let [v, w] = [0, 1].map(|_| (stream.below(4) as i64 - 2) * ONE);
             let exact = plane.crossing_exactly(v, w);

@@ -183,7 +183,9 @@ impl Mended {
         let ticks = at.map(|n| (n as i64) << BITS);
         let side = |triangle: u32| side_of(&ticks, &self.corners[triangle as usize]);
         let mut found = self.spans.around(p, FINE, side);
-        let near = |share: f64, error: f64| [0.25, 0.5].iter().any(|line| ((share - share.round()).abs() - line).abs() <= error);
+        let near = |share: f64, error: f64| {
+            [0.25, 0.5].iter().any(|line| ((share - share.round()).abs() - line).abs() <= error)
+        };
         if near(found.value, found.error + TIE) {
             found = self.spans.around(p, 0.0, side);
         }

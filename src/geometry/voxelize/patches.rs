@@ -88,7 +88,13 @@ impl Patches {
     }
 
     /// Returns (ray, index, patch, leaves) of every crossing, in order along each ray.
-    fn crossings(&self, soup: &Soup, triangles: &[[u32; 3]], size: [usize; 3], axes: [usize; 3]) -> Vec<(u32, u32, u32, bool)> {
+    fn crossings(
+        &self,
+        soup: &Soup,
+        triangles: &[[u32; 3]],
+        size: [usize; 3],
+        axes: [usize; 3],
+    ) -> Vec<(u32, u32, u32, bool)> {
         let size = axes.map(|axis| size[axis]);
         let mut crossings: Vec<_> = triangles
             .par_iter()

@@ -138,7 +138,8 @@ impl Rows {
         let mut winding = 0;
         for (at, &crossing) in crossings.iter().enumerate() {
             winding += if crossing & 1 == 0 { 1 } else { -1 };
-            let (from, to) = ((crossing >> 1) as usize, crossings.get(at + 1).map_or(self.length, |&next| (next >> 1) as usize));
+            let (from, to) =
+                ((crossing >> 1) as usize, crossings.get(at + 1).map_or(self.length, |&next| (next >> 1) as usize));
             if from < to {
                 run(from, to, winding);
             }

@@ -54,7 +54,10 @@ impl Spans {
         let mut spans = Self { points, ..Self::default() };
         let mut level: Vec<u32> = rims.iter().filter_map(|rim| spans.arc(rim, 0, rim.len())).collect();
         while level.len() > 1 {
-            level = level.chunks(2).map(|pair| if pair.len() == 2 { spans.add(NONE, [pair[0], pair[1]]) } else { pair[0] }).collect();
+            level = level
+                .chunks(2)
+                .map(|pair| if pair.len() == 2 { spans.add(NONE, [pair[0], pair[1]]) } else { pair[0] })
+                .collect();
         }
         spans
     }

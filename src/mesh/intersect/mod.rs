@@ -156,7 +156,9 @@ impl Tree {
             }
             if level > 0 {
                 let children = &self.levels[level - 1];
-                waiting.extend([2 * at + 1, 2 * at].into_iter().filter(|&child| child < children.len()).map(|at| (level - 1, at)));
+                waiting.extend(
+                    [2 * at + 1, 2 * at].into_iter().filter(|&child| child < children.len()).map(|at| (level - 1, at)),
+                );
                 continue;
             }
             for one in self.members(group) {
@@ -185,9 +187,13 @@ impl Tree {
 fn along_curve(p: [f64; 3]) -> u64 {
     let spread = |x: f64| {
         let mut bits = (x as u64).min((1 << 21) - 1);
-        for (shift, mask) in
-            [(32, 0x001f_0000_0000_ffff), (16, 0x001f_0000_ff00_00ff), (8, 0x100f_00f0_0f00_f00f), (4, 0x10c3_0c30_c30c_30c3), (2, 0x1249_2492_4924_9249)]
-        {
+        for (shift, mask) in [
+            (32, 0x001f_0000_0000_ffff),
+            (16, 0x001f_0000_ff00_00ff),
+            (8, 0x100f_00f0_0f00_f00f),
+            (4, 0x10c3_0c30_c30c_30c3),
+            (2, 0x1249_2492_4924_9249),
+        ] {
             bits = (bits | bits << shift) & mask;
         }
         bits

@@ -21,7 +21,9 @@ fn the_tree_finds_what_asking_about_every_pair_finds() {
         for t in 0..400_u32 {
             let at = DVec3::new(stream.unit(), stream.unit(), if round < 3 { stream.unit() } else { 0.0 });
             let flat = if round < 3 { 1.0 } else { 0.0 };
-            let around = || DVec3::new(stream.between(-size, size), stream.between(-size, size), flat * stream.between(-size, size));
+            let around = || {
+                DVec3::new(stream.between(-size, size), stream.between(-size, size), flat * stream.between(-size, size))
+            };
             let corners: [DVec3; 3] = std::array::from_fn({
                 let mut around = around;
                 move |_| at + around()
@@ -40,7 +42,8 @@ fn the_tree_finds_what_asking_about_every_pair_finds() {
 fn a_flat_grid_and_a_bent_one_do_not_meet_themselves_and_two_crossing_ones_do() {
     let sheet = |height: &dyn Fn(f64, f64) -> f64| {
         let n = 20_u32;
-        let vertices = (0..n * n).map(|i| (f64::from(i % n), f64::from(i / n))).map(|(x, y)| DVec3::new(x, y, height(x, y)));
+        let vertices =
+            (0..n * n).map(|i| (f64::from(i % n), f64::from(i / n))).map(|(x, y)| DVec3::new(x, y, height(x, y)));
         let triangles = (0..n - 1).flat_map(|y| (0..n - 1).map(move |x| x + n * y));
         let triangles = triangles.flat_map(|a| [[a, a + 1, a + n], [a + 1, a + n + 1, a + n]]).collect();
         Mesh { vertices: vertices.collect(), triangles }

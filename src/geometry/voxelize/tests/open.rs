@@ -131,7 +131,9 @@ fn bytes_of_open_surfaces_do_not_depend_on_threads() {
     let grid = Grid::aligned([25, 26, 40], DVec3::new(1.0, 1.0, 0.6));
     let run = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| (voxelize_reported(&mesh, &grid, Rule::EvenOdd).unwrap(), fraction(&mesh, &grid, Rule::EvenOdd).unwrap()))
+        pool.install(|| {
+            (voxelize_reported(&mesh, &grid, Rule::EvenOdd).unwrap(), fraction(&mesh, &grid, Rule::EvenOdd).unwrap())
+        })
     };
     let one = run(1);
     assert!(one == run(2) && one == run(7));
