@@ -15,7 +15,7 @@ use super::{
     ahead::Ahead,
     buffer::Buffer,
     convolve::{Sources, Sums, add},
-    head,
+    head::Logits,
     maps::{MARGIN, Maps, Size, View},
     worth_splitting,
 };
@@ -48,16 +48,19 @@ pub fn forward(image: &[f32], size: Size, parameters: &[f32], net: &Architecture
     for (channel, plane) in image.chunks_exact(size.pixels()).enumerate() {
         maps.set(channel, plane, net.border);
     }
+    let mut logits = Logits::new(size, parameters, net);
+    logits.add(&maps, 0..net.input_channels, simd);
     for layers in groups(net) {
         let members = layers.start * net.width..layers.end * net.width;
+        let channels = net.input_channels + members.start..net.input_channels + members.end;
         let group = Group { maps: maps.view_mut(), net, parameters, members };
         add_earlier(&group, simd);
         for layer in layers {
             finish_layer(&group, layer, simd);
         }
+        logits.add(&maps, channels, simd);
     }
-    let logits = head::forward(&maps, parameters, net, simd);
-    (maps, logits)
+    (maps, logits.finish())
 }
 
 /// Returns the layers of each group, in order.

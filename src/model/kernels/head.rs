@@ -1,5 +1,7 @@
 //! The output layer: each class is a weighted sum of all maps at the pixel.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::{
@@ -11,41 +13,58 @@ use super::{
 };
 use crate::model::msdnet::Architecture;
 
-/// Returns the logits, `[class][y][x]`.
-pub(super) fn forward(maps: &Maps, parameters: &[f32], net: &Architecture, simd: Simd) -> Vec<f32> {
-    let size = maps.size;
-    // Classes innermost, so that a row of the maps is read once for all of them.
-    let mut rows = vec![0.0; size.rows * net.classes * size.padded()];
-    let row = |(y, sums): (usize, &mut [f32])| {
-        for (sums, &bias) in sums.chunks_exact_mut(size.padded()).zip(&parameters[net.head_bias_range()]) {
-            sums.fill(bias);
-        }
-        sum_row(simd, maps, y, &parameters[net.head_weight_range()], sums);
-    };
-    let length = net.classes * size.padded();
-    if worth_splitting(4 * net.classes * maps.channels * size.pixels()) {
-        rows.par_chunks_exact_mut(length).enumerate().for_each(row);
-    } else {
-        rows.chunks_exact_mut(length).enumerate().for_each(row);
+/// The logits, as far as maps have been added.
+pub(super) struct Logits<'a> {
+    size: Size,
+    net: &'a Architecture,
+    weights: &'a [f32],
+    /// `[y][class][x up to whole tiles]`: a row of the maps is read once for all classes.
+    sums: Vec<f32>,
+}
+
+impl<'a> Logits<'a> {
+    /// Returns the biases.
+    pub(super) fn new(size: Size, parameters: &'a [f32], net: &'a Architecture) -> Self {
+        let biases = &parameters[net.head_bias_range()];
+        let row = biases.iter().flat_map(|&bias| std::iter::repeat_n(bias, size.padded()));
+        let sums = row.collect::<Vec<f32>>().repeat(size.rows);
+        Self { size, net, weights: &parameters[net.head_weight_range()], sums }
     }
-    let mut logits = Vec::with_capacity(net.classes * size.pixels());
-    for class in 0..net.classes {
-        for row in rows.chunks_exact(length) {
-            logits.extend_from_slice(&row[class * size.padded()..][..size.columns]);
+
+    /// Adds some maps, while they are still in a cache.
+    pub(super) fn add(&mut self, maps: &Maps, channels: Range<usize>, simd: Simd) {
+        let Self { size, net, weights, ref mut sums } = *self;
+        let length = net.classes * size.padded();
+        let row = |(y, sums): (usize, &mut [f32])| sum_row(simd, (maps, y), channels.clone(), weights, sums);
+        if worth_splitting(4 * net.classes * channels.len() * size.pixels()) {
+            sums.par_chunks_exact_mut(length).enumerate().for_each(row);
+        } else {
+            sums.chunks_exact_mut(length).enumerate().for_each(row);
         }
     }
-    logits
+
+    /// Returns the logits, `[class][y][x]`.
+    pub(super) fn finish(self) -> Vec<f32> {
+        let Self { size, net, sums, .. } = self;
+        let mut logits = Vec::with_capacity(net.classes * size.pixels());
+        for class in 0..net.classes {
+            for row in sums.chunks_exact(net.classes * size.padded()) {
+                logits.extend_from_slice(&row[class * size.padded()..][..size.columns]);
+            }
+        }
+        logits
+    }
 }
 
 multiversion! {
-    /// Adds all maps of row `y`, times their weights (`[class][map]`), to `sums` (`[class][x]`).
-    fn sum_row(maps: &Maps, y: usize, weights: &[f32], sums: &mut [f32]) = row_body
+    /// Adds some maps of row `maps.1`, times their weights (`[class][map]`), to `sums` (`[class][x]`).
+    fn sum_row(maps: (&Maps, usize), channels: Range<usize>, weights: &[f32], sums: &mut [f32]) = row_body
 }
 
 #[inline(always)]
-fn row_body<L: Lanes>(maps: &Maps, y: usize, weights: &[f32], sums: &mut [f32]) {
+fn row_body<L: Lanes>((maps, y): (&Maps, usize), channels: Range<usize>, weights: &[f32], sums: &mut [f32]) {
     let width = maps.size.padded();
-    for channel in 0..maps.channels {
+    for channel in channels {
         let values = maps.row(y, channel);
         for (sums, weights) in sums.chunks_exact_mut(width).zip(weights.chunks_exact(maps.channels)) {
             let weight = L::splat(weights[channel]);

@@ -5,6 +5,7 @@
 //! the speed.
 
 /// A few f32 numbers side by side. Operations act lane by lane, so the width never reaches a result.
+#[expect(unsafe_code, reason = "reads and writes at addresses, whose bounds are checked once a tile")]
 pub(super) trait Lanes: Copy {
     /// Number of lanes.
     const N: usize;
@@ -160,7 +161,7 @@ macro_rules! multiversion {
         $visible:vis $([$unsafe:tt])? fn $name:ident $(<$life:lifetime>)? ($($argument:ident: $kind:ty),* $(,)?) = $body:ident
     ) => {
         $(#[$doc])*
-        #[expect(unsafe_code, reason = "calls code compiled for one instruction set")]
+        #[cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "calls code compiled for one instruction set"))]
         $visible $($unsafe)? fn $name $(<$life>)? (simd: $crate::model::kernels::Simd, $($argument: $kind),*) {
             use $crate::model::kernels::{Simd, lanes};
 
