@@ -54,17 +54,20 @@ pub fn probabilities(logits: &[f32], classes: usize, simd: Simd) -> Vec<f32> {
     probabilities
 }
 
+/// The first pixel's number, a part of each class's plane, and the same part of the losses.
+type Piece<'a> = (usize, Vec<&'a mut [f32]>, &'a mut [f64]);
+
 /// Calls `f` for pieces of the pixels, with the first pixel's number, the piece of each class's plane, and that of the losses.
 fn for_pieces(planes: &mut [f32], losses: &mut [f64], f: impl Fn(usize, &mut [&mut [f32]], &mut [f64]) + Sync) {
     let (pixels, length) = (losses.len(), planes.len());
-    let mut pieces: Vec<(usize, Vec<&mut [f32]>, &mut [f64])> =
+    let mut pieces: Vec<Piece<'_>> =
         losses.chunks_mut(PIECE).enumerate().map(|(i, losses)| (i * PIECE, Vec::new(), losses)).collect();
     for plane in planes.chunks_exact_mut(pixels.max(1)) {
         for (piece, part) in pieces.iter_mut().zip(plane.chunks_mut(PIECE)) {
             piece.1.push(part);
         }
     }
-    let run = |(first, mut planes, losses): (usize, Vec<&mut [f32]>, &mut [f64])| f(first, &mut planes, losses);
+    let run = |(first, mut planes, losses): Piece<'_>| f(first, &mut planes, losses);
     // A pixel and class costs as much as some dozens of multiply-adds.
     if worth_splitting(50 * length) {
         pieces.into_par_iter().for_each(run);
