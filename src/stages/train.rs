@@ -81,7 +81,13 @@ impl Stage for Train {
             given.get(port).into_iter().flatten().map(|scan| scan.size.iter().product::<usize>() as f64).sum()
         };
         let (network, speed) = (params.architecture(), speed());
-        let forward = 2.0 * network.multiply_adds_per_pixel() as f64 * params.epochs as f64;
+        let slices = given.get("ct").into_iter().flatten().map(|scan| scan.size[2] as f64).sum::<f64>();
+        // A trial of so many steps sees a part of all slices.
+        let epochs = match params.max_steps {
+            0 => params.epochs as f64,
+            steps => (steps as f64 * params.batch as f64 / slices.max(1.0)).min(params.epochs as f64),
+        };
+        let forward = 2.0 * network.multiply_adds_per_pixel() as f64 * epochs;
         // Backward is twice the work of forward; what is held out of `ct` is counted as learnt from.
         let steps = 3.0 * forward * voxels("ct") / speed.step;
         let validation = forward * voxels("validation_ct") / speed.forward;

@@ -50,6 +50,8 @@ pub enum Stop {
     Completed,
     /// So many epochs as `patience` says brought no better validation.
     Patience,
+    /// So many steps as `max_steps` says were done.
+    Steps,
 }
 
 /// What a training did.

@@ -28,6 +28,8 @@ pub struct TrainParams {
     pub border: Border,
     /// How often every slice is visited.
     pub epochs: u64,
+    /// Stop after so many steps, inside an epoch if need be; 0 goes on to the last epoch. For trials.
+    pub max_steps: u64,
     /// Slices a step.
     pub batch: usize,
     /// Learning rate of Adam, above 0, at most 1.
@@ -83,6 +85,7 @@ impl Default for TrainParams {
             slab: 0,
             border: Border::Symmetric,
             epochs: 10,
+            max_steps: 0,
             batch: 1,
             lr: 1e-3,
             augment: false,

@@ -109,6 +109,8 @@ impl Run<'_> {
         let patience = self.params.patience as usize;
         if done as u64 >= self.params.epochs {
             Some(Stop::Completed)
+        } else if self.steps_are_done(state) {
+            Some(Stop::Steps)
         } else if patience > 0 && best.is_some_and(|best| done - (best + 1) >= patience) {
             Some(Stop::Patience)
         } else {
@@ -126,6 +128,9 @@ impl Run<'_> {
         let epoch = state.epochs.len() as u64 + 1;
         let samples = self.data.samples(self.seed, epoch);
         for batch in samples.chunks(self.params.batch).skip(state.losses.len()) {
+            if self.steps_are_done(state) {
+                break;
+            }
             if self.progress.cancelled() {
                 return Err(interrupted(STOPPED));
             }
@@ -146,6 +151,10 @@ impl Run<'_> {
         Ok(())
     }
 
+    const fn steps_are_done(&self, state: &State) -> bool {
+        self.params.max_steps > 0 && state.adam.step >= self.params.max_steps
+    }
+
     fn note_digest(&self, state: &mut State) {
         if self.params.digest_every > 0 && state.adam.step.is_multiple_of(self.params.digest_every) {
             let before = state.digests.last().map(|digest| digest.weights_chain.as_str());
@@ -162,7 +171,19 @@ impl Run<'_> {
         let (slices, epochs) = (slices as u64, self.params.epochs);
         let done = (epoch - 1) * slices + ((state.losses.len() * self.params.batch) as u64).min(slices);
         let pace = watch.pace.of(watch.slices);
-        self.progress.step(done, epochs * slices, &format!("epoch {epoch}/{epochs}, loss {smooth:.4}, {pace}"));
+        self.progress.step(
+            done,
+            self.slices_to_see(slices),
+            &format!("epoch {epoch}/{epochs}, loss {smooth:.4}, {pace}"),
+        );
+    }
+
+    fn slices_to_see(&self, slices: u64) -> u64 {
+        let all = self.params.epochs * slices;
+        match self.params.max_steps {
+            0 => all,
+            steps => all.min(steps * self.params.batch as u64),
+        }
     }
 
     /// Returns what the validation cases say after the steps of an epoch.
@@ -170,7 +191,7 @@ impl Run<'_> {
         let Some(judges) = self.judges else { return Ok(Validation::default()) };
         let (epoch, epochs) = (state.epochs.len() as u64 + 1, self.params.epochs);
         let slices = self.data.slices().len() as u64;
-        self.progress.step(epoch * slices, epochs * slices, &format!("epoch {epoch}/{epochs}, validation"));
+        self.progress.step(epoch * slices, self.slices_to_see(slices), &format!("epoch {epoch}/{epochs}, validation"));
         let how = (self.one_at_a_time, self.progress);
         validate::<B>(device, &self.net, judges, &state.parameters, how).map_err(|fault| match fault.kind {
             Kind::Interrupted(_) => interrupted(STOPPED),

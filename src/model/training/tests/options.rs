@@ -151,6 +151,17 @@ fn digests_of_steps_are_noted() {
 }
 
 #[test]
+fn a_trial_ends_after_its_steps() {
+    let trial = fresh(&TrainParams { max_steps: 17, validate_last: 1, ..params() });
+    assert_eq!(trial.history.stopped, Stop::Steps);
+    assert_eq!(trial.history.epochs.iter().map(|epoch| epoch.steps).collect::<Vec<_>>(), [6, 12, 17]);
+    assert!(trial.history.epochs[2].validation.loss.is_some());
+    let whole = fresh(&TrainParams { max_steps: 36, ..params() });
+    assert_eq!((whole.history.stopped, whole.model), (Stop::Completed, fresh(&params()).model));
+    assert_eq!(fresh(&TrainParams { max_steps: 12, ..params() }).history.stopped, Stop::Steps);
+}
+
+#[test]
 fn several_classes_slabs_widths_and_borders_learn() {
     let mut three = cases();
     for (ct, label) in &mut three {
