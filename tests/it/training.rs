@@ -191,7 +191,7 @@ fn random_training(random: &mut Stream) -> (Vec<(Volume<f32>, Volume<u8>)>, Trai
         slab: from(0, 2) as usize,
         border: if from(0, 1) == 0 { Border::Symmetric } else { Border::Reflect },
         epochs: from(1, 3),
-        max_steps: from(0, 4),
+        max_steps: from(0, 12),
         batch: from(1, 3) as usize,
         lr: 0.005,
         augment: from(0, 1) == 0,
