@@ -1,6 +1,6 @@
 //! A machine that writes down what it is told, for the program that runs it.
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::cell::RefCell;
 
 use super::super::launch::{Kernel, Launch, Machine};
 
@@ -9,7 +9,7 @@ use super::super::launch::{Kernel, Launch, Machine};
 pub(super) struct Recorder {
     script: RefCell<Vec<u8>>,
     buffers: RefCell<u32>,
-    kernels: RefCell<BTreeMap<String, (usize, Kernel, [u32; 2])>>,
+    kernels: RefCell<Vec<(Kernel, [u32; 2])>>,
 }
 
 /// Number of a buffer.
@@ -38,9 +38,7 @@ impl Recorder {
 
     /// Returns the kernels in the order of their numbers.
     pub(super) fn kernels(&self) -> Vec<(Kernel, [u32; 2])> {
-        let mut kernels: Vec<_> = self.kernels.borrow().values().copied().collect();
-        kernels.sort_by_key(|&(number, ..)| number);
-        kernels.into_iter().map(|(_, kernel, threads)| (kernel, threads)).collect()
+        self.kernels.borrow().clone()
     }
 
     pub(super) fn script(self) -> Vec<u8> {
@@ -68,8 +66,10 @@ impl Machine for Recorder {
 
     fn launch(&self, launch: &Launch<'_, Id>) {
         let mut kernels = self.kernels.borrow_mut();
-        let next = kernels.len();
-        let number = kernels.entry(format!("{:?}", launch.kernel)).or_insert((next, launch.kernel, launch.threads)).0;
+        let number = kernels.iter().position(|&(kernel, _)| kernel == launch.kernel).unwrap_or(kernels.len());
+        if number == kernels.len() {
+            kernels.push((launch.kernel, launch.threads));
+        }
         self.write(&[2, number as u32]);
         self.write(&launch.cubes);
         self.write(&launch.threads);
