@@ -263,7 +263,7 @@ impl FusedBackend for Flex {
 /// Returns the numbers of a tensor.
 ///
 /// # Errors
-/// Unfit when the device failed, or left something that is not a finite number: what a kernel that never ran leaves.
+/// Unfit when the device failed, or a number is not finite: which is what a kernel that never ran leaves behind.
 pub fn read<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Result<Vec<f32>> {
     let failed =
         |why: String| Fault::unfit(format!("the device gave no result: {why}")).hint("run again with `--device cpu`");
@@ -274,7 +274,9 @@ pub fn read<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Result<Vec<f32>
     if numbers.iter().all(|number| number.is_finite()) {
         Ok(numbers)
     } else {
-        Err(failed("it holds something that is not a finite number".to_owned()))
+        let what =
+            "the network's results are not finite numbers: its weights have diverged, or the device left work undone";
+        Err(Fault::unfit(what).hint("lower `lr`; if that does not help, run with `--device cpu`"))
     }
 }
 
