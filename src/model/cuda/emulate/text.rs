@@ -10,13 +10,16 @@ pub(super) fn faults(source: &str) -> Vec<String> {
         forbidden.iter().filter(|word| source.contains(**word)).map(|word| format!("`{word}`")).collect();
     let lines: Vec<&str> = source.lines().map(str::trim).collect();
     let floats: BTreeSet<&str> = lines.iter().filter_map(|line| declared_float(line)).collect();
+    let powers = powers_of_two(&lines);
     let mut products: BTreeSet<&str> = BTreeSet::new();
     loop {
         let before = products.len();
         for line in &lines {
             if let Some((target, value)) = assignment(line) {
                 let copied = !value.contains("fma(") && !value.contains(" / ");
-                let is_product = value.contains(" * ") || names(value).any(|name| products.contains(name));
+                // A product with a power of two is exact, so that contracting it changes nothing.
+                let rounded = value.contains(" * ") && !names(value).any(|name| powers.contains(name));
+                let is_product = rounded || names(value).any(|name| products.contains(name));
                 if floats.contains(target) && copied && is_product {
                     products.insert(target);
                 }
@@ -35,6 +38,18 @@ pub(super) fn faults(source: &str) -> Vec<String> {
         }
     }
     faults
+}
+
+/// Returns the names of numbers made by writing an exponent into the bits of a float.
+fn powers_of_two<'a>(lines: &[&'a str]) -> BTreeSet<&'a str> {
+    let assigned = |part: &str, of: &BTreeSet<&str>| -> BTreeSet<&'a str> {
+        let assignments = lines.iter().filter_map(|line| assignment(line));
+        let made = assignments
+            .filter(|(_, value)| value.contains(part) && (of.is_empty() || names(value).any(|name| of.contains(name))));
+        made.map(|(target, _)| target).collect()
+    };
+    let exponents = assigned(" << uint32(23)", &BTreeSet::new());
+    if exponents.is_empty() { exponents } else { assigned("reinterpret_cast<float const&>", &exponents) }
 }
 
 /// Returns the name that a line declares as floating-point number or array of them.
@@ -64,4 +79,7 @@ fn a_contractible_sum_is_found() {
                 const uint32 l_5 = l_6 * l_7;\nconst uint32 l_8 = l_5 + l_6;";
     assert!(faults(fine).is_empty());
     assert_eq!(faults("atomicAdd(x, y);"), ["`atomic`"]);
+    let exact = "const uint32 l_1 = l_0 << uint32(23);\nconst float l_2 = reinterpret_cast<float const&>(l_1);\n\
+                 const float l_3 = l_4 * l_2;\nconst float l_5 = l_3 + l_4;";
+    assert!(faults(exact).is_empty());
 }
