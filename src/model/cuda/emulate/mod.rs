@@ -1,6 +1,7 @@
 //! The kernels without a card: expanded to CUDA C++, compiled by this machine's C++ compiler and run on the processor, with
 //! the launches that a card would get. What this cannot show is that the card's compiler keeps the order; that every
-//! multiply-add is an explicit `fma` and no product feeds a sum is checked in the text.
+//! multiply-add is an explicit `fma` and no product feeds a sum is checked in the text. With `CALVARIA_CUDA_SOURCES` set to a
+//! folder the CUDA C++ is left there, for NVRTC.
 
 pub(super) mod example;
 mod expand;
