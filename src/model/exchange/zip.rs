@@ -113,7 +113,8 @@ impl<'a> Archive<'a> {
 fn inflate(packed: &[u8], size: usize, name: &str) -> Result<Vec<u8>> {
     if size > MOST_INFLATED {
         return Err(Fault::unfit(format!(
-            "the archive's entry `{name}` would unpack to {size} bytes: no network has so many"
+            "the archive's entry `{}` would unpack to {size} bytes: no network has so many",
+            shown(name)
         )));
     }
     let mut data = Vec::new();
