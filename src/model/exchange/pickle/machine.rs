@@ -10,7 +10,7 @@ use crate::{
 
 /// Most bytes of a pickle: a state dict of a thousand layers with its optimiser has one.
 const MOST_BYTES: usize = 16 << 20;
-/// Most values on the stack, and in the memo.
+/// Most values on the stack and in the memo, and most objects.
 const MOST_VALUES: usize = 1 << 20;
 
 /// Reads one pickle from the front of `cursor` and returns its objects and its result.
@@ -38,7 +38,8 @@ pub(crate) fn read(cursor: &mut Cursor<'_>) -> Result<(Heap, Value)> {
             return Ok((machine.heap, result));
         }
         machine.step(opcode, at)?;
-        if machine.stack.len().max(machine.memo.len()).max(machine.marks.len()) > MOST_VALUES {
+        let counts = [machine.stack.len(), machine.marks.len(), machine.memo.len(), machine.heap.0.len()];
+        if counts.into_iter().any(|count| count > MOST_VALUES) {
             return Err(machine.cursor.fault(at, "the pickle holds more values than that of any network"));
         }
     }

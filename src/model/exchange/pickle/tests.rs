@@ -69,6 +69,7 @@ fn a_stack_without_end_is_refused() {
     bytes.push(b'.');
     assert!(refusal(&bytes).what.contains("more values"));
     assert!(refusal(&vec![b'('; 3 << 20]).what.contains("more values"));
+    assert!(refusal(&b")0".repeat(2 << 20)).what.contains("more values"), "objects that nobody holds count too");
     let mut long = b"N0".repeat(9 << 20);
     long.push(b'.');
     assert!(refusal(&long).what.contains("longer than"));
