@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use crate::model::kernels;
+
 /// Seconds that a measurement takes at least.
 const LEAST_S: f64 = 0.03;
 /// Multiply-adds of every accumulator between two looks at the clock.
@@ -26,18 +28,14 @@ pub(super) fn gflops() -> f64 {
 /// Chains in flight: two ports of four cycles need eight, and registers hold twelve.
 const ACCUMULATORS: usize = 12;
 
+/// Returns the lanes of the instructions in use.
 fn lanes() -> usize {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use crate::model::kernels::{Simd, active};
-        match active() {
-            Simd::Avx512 => return 16,
-            Simd::Avx2 => return 8,
-            Simd::Scalar => return 1,
-        }
+    match kernels::active().name() {
+        "avx512" => 16,
+        "avx2" => 8,
+        "scalar" => 1,
+        _ => 4,
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    4
 }
 
 /// Runs the chains in the widest registers in use and returns their sum, so that nothing can be left out.
