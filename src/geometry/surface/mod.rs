@@ -4,8 +4,8 @@
 //! values ──▶ lattice (one bit a point) ──▶ counts a row, prefix sums ──▶ vertices, triangles, each written in place
 //! ```
 //! Vertices are shared by grid edge and never welded by position; every face is cut by a rule that sees the face alone
-//! ([`cases`]); so with a capped border the mesh is closed, oriented and 2-manifold for any values. That is proven case by
-//! case over all 256 cells ([`proof`]), and vertices stay apart in single precision too ([`clearance`]), so the same holds
+//! (`cases`); so with a capped border the mesh is closed, oriented and 2-manifold for any values. That is proven case by
+//! case over all 256 cells (`proof`), and vertices stay apart in single precision too (`clearance`), so the same holds
 //! after a round trip through STL. No two triangles cross. Numbering follows memory order: the same bytes for any number of threads.
 //!
 //! # Which topology
@@ -64,7 +64,7 @@ pub enum Border {
 /// Returns the surface around the voxels whose value is at least `iso`, LPS mm, normals outwards.
 ///
 /// Vertices lie on grid edges where the linearly interpolated value equals `iso`, but never within a thousandth of the
-/// edge of its ends (more for grids several metres from the origin, see [`clearance`]). A value that is not a number is
+/// edge of its ends (more for grids several metres from the origin, see `clearance`). A value that is not a number is
 /// outside, and its edges are cut in the middle; next to an infinite value the surface lies at the finite end. Works on
 /// left-handed grids.
 ///
