@@ -92,7 +92,9 @@ fn pieces_smoothing_and_decimation_report_what_they_did() {
     assert!((small["volume_mm3"].as_f64().unwrap() / volume_mm3 - 1.0).abs() < 0.02, "{small}");
     assert_eq!(&fs::read(room.path("small.glb")).unwrap()[..4], b"glTF");
     let close = surface(&["--decimate", "0.05mm"], "close.ply");
-    assert!(change(&close, "max_old_to_new_mm") <= 0.05 && close["triangles"].as_u64() < plain["triangles"].as_u64());
+    assert!(
+        change(&close, "max_old_to_new_mm") <= 0.05 + 1e-9 && close["triangles"].as_u64() < plain["triangles"].as_u64()
+    );
 
     let open = surface(&["--open"], "open.ply");
     assert_eq!(open["closed"], true, "nothing reaches the border");
