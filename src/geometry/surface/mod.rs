@@ -16,8 +16,8 @@
 //! 1. the surface is compared with labels, and labels are counted, cleaned and measured as 6-connected voxels
 //!    ([`components`](super::components)): with one rule for both, pieces of the label are pieces of the mesh, a filter on
 //!    one is a filter on the other, and a probability cut at 0.5 has the topology of its own mask;
-//! 2. the choice moves no vertex. Only the triangles of the ambiguous cells differ, by a fraction of a cell: a few in ten
-//!    thousand of the cut cells of a real scan, and the position of the surface is uncertain there by as much;
+//! 2. the choice moves no vertex. Only the triangles of the ambiguous cells differ, by a fraction of a cell, and there the
+//!    scan itself does not say where the surface runs;
 //! 3. on a binary label every ambiguous face is a tie, and a tie must separate the foreground, so the decider would act on
 //!    probabilities only, and the two routes of a study would differ by a rule instead of by their data;
 //! 4. the interpolant's saddle takes a product of four values, whose sign in floating point needs care to be the same from
