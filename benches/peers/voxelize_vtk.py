@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy==2.3.5", "vtk==9.5.2"]
+# dependencies = ["numpy==2.4.6", "vtk==9.7.2"]
 # ///
 """Compares `calvaria voxelize` with VTK's vtkPolyDataToImageStencil (3D Slicer's mesh-to-label) on one mesh and scan.
 
