@@ -105,6 +105,7 @@ def main():
     parser.add_argument("--calvaria", required=True)
     parser.add_argument("--mesh", type=pathlib.Path, required=True)
     parser.add_argument("--like", required=True)
+    parser.add_argument("--label", type=pathlib.Path, help="our label, already made, instead of running the command")
     parser.add_argument("--threads", default="1")
     parser.add_argument("--limit", type=int, default=2000, help="most differing voxels to adjudicate")
     parser.add_argument("--ours-seconds", type=float)
@@ -112,13 +113,16 @@ def main():
     info = json.loads(subprocess.check_output([args.calvaria, "info", args.like, "--json"]))
     size, spacing = info["size"], np.array(info["spacing_mm"])
     direction = np.array(info["direction"]).reshape(3, 3)
-    with tempfile.TemporaryDirectory() as folder:
-        out = pathlib.Path(folder) / "label.nrrd"
-        start = time.perf_counter()
-        command = [args.calvaria, "-j", args.threads, "voxelize", "--mesh", args.mesh, "--like", args.like, "-o", out]
-        report = subprocess.check_output([str(word) for word in command] + ["--json"])
-        command_seconds = time.perf_counter() - start
-        ours = read_nrrd(out)
+    if args.label:
+        ours, report, command_seconds = read_nrrd(args.label), b"null", None
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            out = pathlib.Path(folder) / "label.nrrd"
+            start = time.perf_counter()
+            command = [args.calvaria, "-j", args.threads, "voxelize", "--mesh", args.mesh, "--like", args.like, "-o", out]
+            report = subprocess.check_output([str(word) for word in command] + ["--json"])
+            command_seconds = time.perf_counter() - start
+            ours = read_nrrd(out)
     points, triangles = read_ply(args.mesh)
     local = (points - np.array(info["origin_mm"])) @ direction
     vtk.vtkSMPTools.Initialize(int(args.threads))
@@ -142,7 +146,7 @@ def main():
         "vtk_seconds": vtk_seconds,
         "calvaria_seconds": ours_seconds,
         "calvaria_command_seconds": command_seconds,
-        "ratio": vtk_seconds / ours_seconds,
+        "ratio": vtk_seconds / ours_seconds if ours_seconds else None,
         "voxels_near_surface": int(near.sum()),
         "differ": len(differ),
         "differ_near_surface": int((ours != theirs)[near].sum()),
