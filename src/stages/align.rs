@@ -79,6 +79,7 @@ impl Params for AlignParams {
         accept.p95_mm.map_or(Ok(()), |mm| length("accept.p95_mm", mm))?;
         length("accept.slide_mm", accept.slide_mm)?;
         share("accept.inlier_share", accept.inlier_share)?;
+        accept.edge_share.map_or(Ok(()), |value| share("accept.edge_share", value))?;
         share("accept.overlap_share", accept.overlap_share)?;
         share("accept.ambiguity", accept.ambiguity)?;
         if !self.landmarks.is_empty() {

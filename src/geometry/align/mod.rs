@@ -70,6 +70,9 @@ pub struct Accept {
     pub p95_mm: Option<f64>,
     /// Smallest share of the mesh (inside the scan) that lies on bone.
     pub inlier_share: f64,
+    /// Smallest share of the mesh inside the scan at which the image shows an edge of bone, where it was refined;
+    /// `inlier_share` when absent. Another patient's skull may lie near bone, but seldom on its edges.
+    pub edge_share: Option<f64>,
     /// Smallest share of the mesh that lies inside the scan.
     pub overlap_share: f64,
     /// Largest residual of the best place over that of the second best: nearer to 1 either place may be the right one.
@@ -80,7 +83,15 @@ pub struct Accept {
 
 impl Default for Accept {
     fn default() -> Self {
-        Self { median_mm: 1.0, p95_mm: None, inlier_share: 0.7, overlap_share: 0.3, ambiguity: 0.95, slide_mm: 2.0 }
+        Self {
+            median_mm: 1.0,
+            p95_mm: None,
+            inlier_share: 0.7,
+            edge_share: None,
+            overlap_share: 0.3,
+            ambiguity: 0.95,
+            slide_mm: 2.0,
+        }
     }
 }
 

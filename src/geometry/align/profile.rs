@@ -7,7 +7,9 @@
 //! ```
 //! A voxel averages: an edge is a step blurred by slice and pixel, and the half height of a thin wall's edge is not half of
 //! bone. The mesh says how thick the wall is, so the model is the blurred wall itself; its levels are linear unknowns, and
-//! the shift of the whole wall is what is looked for. Same idea as Treece et al. 2010 (cortical bone mapping), with the
+//! the shift of the whole wall is what is looked for. A wall is a sandwich: its two tables are brighter than its middle, and
+//! not equally so, which in a thick slice looks like a shift; so each table has a level of its own, held loosely, and where
+//! the slice is too thick to tell the two apart the shift is known the worse and counts the less. Same idea as Treece et al. 2010 (cortical bone mapping), with the
 //! thickness known and the place unknown.
 
 /// Samples a standard deviation of the blur.
@@ -26,9 +28,10 @@ const SKIN_HU: f64 = -480.0;
 const DRY: f64 = 1.0;
 /// Bone must stand out from what lies outside by so much, HU.
 const LEAST_HU: f64 = 120.0;
-/// How firmly both sides of a wall are taken to be alike, and its tables like its middle, as a share of all weight.
-const ALIKE: f64 = 0.05;
-const EVEN: f64 = 0.01;
+/// How firmly both sides of a wall are taken to be alike, and its tables like its middle: the square of noise over what is
+/// likely (40 HU over 60, and over 900), in samples of full weight.
+const ALIKE: f64 = 0.5;
+const EVEN: f64 = 0.002;
 /// Depth of the tables, the compact layers under both faces of a wall, mm.
 const TABLE_MM: f64 = 1.3;
 /// Rounds of the fit, and the largest shift, standard deviations.
@@ -98,8 +101,8 @@ pub(super) fn place(k: usize) -> f64 {
     (k as f64 - REACH as f64) / PER_SIGMA
 }
 
-/// Unknowns: three levels, air on both sides, how much brighter the tables are, the shift.
-const MOST: usize = 7;
+/// Unknowns: three levels, air on both sides, how much brighter either table is, the shift.
+const MOST: usize = 8;
 const SHIFT: usize = MOST - 1;
 
 /// Returns where the wall stands in a profile; nothing when the profile shows no bone there or too little of itself.
@@ -163,8 +166,8 @@ struct Window {
 }
 
 impl Window {
-    /// Returns the shares of bone, of what lies behind the wall and of the tables at `t`, each with its slope.
-    fn shares(&self, kernel: &Kernel, t: f64) -> [(f64, f64); 3] {
+    /// Returns the shares of bone, of what lies behind the wall, and of the near and far table at `t`, each with its slope.
+    fn shares(&self, kernel: &Kernel, t: f64) -> [(f64, f64); 4] {
         let out = kernel.step(t);
         let down = |at: f64| {
             let (share, slope) = kernel.step(-t - at);
@@ -180,8 +183,9 @@ impl Window {
         let depth = self.table.min(0.5 * self.thick);
         let under = down(depth);
         let above = down(self.thick - depth);
-        let tables = both(&[(1.0, (1.0, 0.0)), (-1.0, out), (-1.0, under), (1.0, above), (-1.0, beyond)]);
-        [bone, both(&[(1.0, beyond), (-1.0, more)]), tables]
+        let near = both(&[(1.0, (1.0, 0.0)), (-1.0, out), (-1.0, under)]);
+        let far = both(&[(1.0, above), (-1.0, beyond)]);
+        [bone, both(&[(1.0, beyond), (-1.0, more)]), near, far]
     }
 
     /// Solves for levels and shift about a shift; returns the edge, in standard deviations, and the levels.
@@ -190,9 +194,9 @@ impl Window {
         kernel: &Kernel,
         samples: &[f32; SAMPLES],
         shift: f64,
-        known: Option<[f64; 3]>,
-    ) -> Option<(Edge, [f64; 3])> {
-        let levels = |x: &[f64; MOST]| [x[1], x[2], x[5]];
+        known: Option<[f64; 4]>,
+    ) -> Option<(Edge, [f64; 4])> {
+        let levels = |x: &[f64; MOST]| [x[1], x[2], x[5], x[6]];
         let known = match known {
             Some(known) => known,
             None => levels(&self.least_squares(kernel, samples, shift, None)?.0),
@@ -210,31 +214,37 @@ impl Window {
         kernel: &Kernel,
         samples: &[f32; SAMPLES],
         shift: f64,
-        slopes: Option<[f64; 3]>,
+        slopes: Option<[f64; 4]>,
     ) -> Option<([f64; MOST], f64, f64)> {
         let row = |k: usize| {
             let t = place(k);
-            let [bone, behind, tables] = self.shares(kernel, t - shift);
+            let [bone, behind, near, far] = self.shares(kernel, t - shift);
             let air = self.skin.map_or(0.0, |skin| kernel.step(t - skin).0);
             let air_behind = self.skin_behind.map_or(0.0, |skin| kernel.step(skin - t).0);
-            let slide = slopes.map_or(0.0, |[b, q, c]| -(b * bone.1 + q * behind.1 + c * tables.1));
-            [1.0, bone.0, behind.0, air, air_behind, tables.0, slide]
+            let slide = slopes.map_or(0.0, |[b, q, n, f]| -(b * bone.1 + q * behind.1 + n * near.1 + f * far.1));
+            [1.0, bone.0, behind.0, air, air_behind, near.0, far.0, slide]
         };
         let mut matrix = [[0.0; MOST]; MOST];
         let mut right = [0.0; MOST];
         let mut total = 0.0;
+        let mut rows = [([0.0; MOST], 0.0, 0.0); SAMPLES];
+        let mut seen = 0;
         for k in (self.first..=self.last).filter(|&k| !samples[k].is_nan()) {
-            let (row, weight, value) = (row(k), kernel.weights[k], f64::from(samples[k]));
+            rows[seen] = (row(k), kernel.weights[k], f64::from(samples[k]));
+            let (row, weight, value) = rows[seen];
+            seen += 1;
             total += weight;
             for i in 0..MOST {
+                let weighted = weight * row[i];
                 for j in 0..=i {
-                    matrix[i][j] += weight * row[i] * row[j];
+                    matrix[i][j] += weighted * row[j];
                 }
-                right[i] += weight * row[i] * value;
+                right[i] += weighted * value;
             }
         }
-        matrix[2][2] += ALIKE * total;
-        matrix[5][5] += EVEN * total;
+        matrix[2][2] += ALIKE;
+        matrix[5][5] += EVEN;
+        matrix[6][6] += EVEN;
         // Columns that are not there, or almost not, stay at zero.
         for i in 0..MOST {
             matrix[i][i] += if i == SHIFT { f64::from(u8::from(slopes.is_none())) } else { 1e-6 * total };
@@ -242,11 +252,10 @@ impl Window {
         let lower = cholesky(&matrix)?;
         let x = substitute(&lower, right);
         let mut squares = 0.0;
-        for k in (self.first..=self.last).filter(|&k| !samples[k].is_nan()) {
-            let row = row(k);
+        for (row, weight, value) in &rows[..seen] {
             let model: f64 = (0..MOST).map(|i| row[i] * x[i]).sum();
-            let away = f64::from(samples[k]) - model;
-            squares += kernel.weights[k] * away * away;
+            let away = value - model;
+            squares += weight * away * away;
         }
         let last = lower[SHIFT][SHIFT];
         Some((x, last * last, squares / total.max(1e-9)))

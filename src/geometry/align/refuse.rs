@@ -98,6 +98,17 @@ pub(super) fn refusal(found: &Alignment, largest_spacing_mm: f64, accept: &Accep
             OTHER,
         );
     }
+    let edge_limit = accept.edge_share.unwrap_or(accept.inlier_share);
+    if let Some(edges) = found.edge_share.filter(|&edges| far(edge_limit, edges)) {
+        return refuse(
+            format!(
+                "the image shows an edge of bone at only {:.0} % of the mesh (limit {:.0} %)",
+                percent(edges),
+                percent(edge_limit)
+            ),
+            OTHER,
+        );
+    }
     if let Some(ambiguity) = found.ambiguity.filter(|&ambiguity| ambiguity > accept.ambiguity) {
         return refuse(
             format!("a second place fits nearly as well: residual ratio {ambiguity:.3} (limit {})", accept.ambiguity),
