@@ -1,5 +1,7 @@
 //! A coarse map of the scan: for every place, the nearest patch of bone surface, in one look-up.
 
+use std::sync::Arc;
+
 use super::fit::Bone;
 use crate::space::DVec3;
 
@@ -14,7 +16,7 @@ const REACH_MM: f64 = 32.0;
 /// The map.
 #[derive(Debug)]
 pub(super) struct Field {
-    pub(super) bone: Bone,
+    pub(super) bone: Arc<Bone>,
     origin: DVec3,
     cell_mm: f64,
     size: [usize; 3],
@@ -29,7 +31,7 @@ pub(super) struct Field {
 }
 
 impl Field {
-    pub(super) fn new(bone: Bone) -> Self {
+    pub(super) fn new(bone: Arc<Bone>) -> Self {
         let (low, high) = bone.surface.bounds_mm().unwrap_or((DVec3::ZERO, DVec3::ZERO));
         let (low, high) = (low - REACH_MM, high + REACH_MM);
         let cell_mm = CELL_MM.max(libm::cbrt((high - low).element_product() / MOST_CELLS));

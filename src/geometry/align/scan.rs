@@ -48,11 +48,11 @@ impl<'a> Scan<'a> {
         let blocks = coarse(ct);
         let searched = blocks.as_ref().unwrap_or(ct);
         let level_hu = bone_hu.unwrap_or_else(|| level::bone_hu(searched));
-        let field = Field::new(Bone::new(searched, level_hu)?);
+        let field = Field::new(Arc::new(Bone::new(searched, level_hu)?));
         Ok(Self { ct, fixed: bone_hu.is_some(), field, whole: blocks.is_none(), fine: Mutex::new(Vec::new()) })
     }
 
-    /// Aligns a mesh; see [`align`](super::align).
+    /// Aligns a mesh; see [`align`](super::align). The level of bone is the scan's: `options.bone_hu` is not read here.
     ///
     /// # Errors
     /// As [`align`](super::align).
@@ -94,7 +94,7 @@ impl<'a> Scan<'a> {
         let mirrored = model.mirrored();
         let mirror = fit::choose(&mirrored, &field.bone, &search::search(&mirrored, field, STARTS.1), trim);
 
-        let bone = self.fine(self.level_hu(model, &best.motion, options))?;
+        let bone = self.fine(self.level_hu(model, &best.motion))?;
         let mut motion = best.motion;
         let mut refined = None;
         if !verify {
@@ -117,11 +117,12 @@ impl<'a> Scan<'a> {
 
     /// Returns the level for the last fit: the one given, or the one under the mesh at its place, for the model was drawn
     /// at some level, and only that one puts both surfaces at the same place.
-    fn level_hu(&self, model: &Model, motion: &Rigid, options: &AlignOptions) -> f64 {
+    fn level_hu(&self, model: &Model, motion: &Rigid) -> f64 {
         let bone = &self.field.bone;
-        if let Some(given) = options.bone_hu.filter(|_| self.fixed) {
-            return given;
+        if self.fixed {
+            return bone.level_hu;
         }
+        // The scan under the mesh, not under its blocks: those have other values at the same places.
         let found = level::under(self.ct, model, bone, motion).unwrap_or(bone.level_hu);
         let rounded = (found / LEVEL_STEP_HU).round() * LEVEL_STEP_HU;
         if (rounded - bone.level_hu).abs() > level::WORTH_HU { rounded } else { bone.level_hu }
@@ -131,6 +132,9 @@ impl<'a> Scan<'a> {
     fn fine(&self, level_hu: f64) -> Result<Arc<Bone>> {
         // Thousandths of HU: levels that differ by less draw the same surface.
         let key = (level_hu * 1e3) as i64;
+        if self.whole && level_hu == self.field.bone.level_hu {
+            return Ok(Arc::clone(&self.field.bone));
+        }
         let kept = self.fine.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, bone)) = kept.iter().find(|(level, _)| *level == key) {
             return Ok(Arc::clone(bone));
