@@ -91,8 +91,8 @@ pub(super) struct Choice {
 /// The second best is fitted as long as the best before it counts as one: a short fit that has not arrived yet would look
 /// like a rival.
 pub(super) fn choose(model: &Model, bone: &Bone, starts: &[Rigid], trim: f64) -> Choice {
-    // Fits that end closer than this are the same.
-    const SAME_MM: f64 = 5.0;
+    // Fits that end closer than this are the same; thick slices leave many small dips around one place.
+    let same_mm = (1.5 * bone.spacing_mm.max_element()).max(5.0);
     let mut fitted: Vec<(f64, Rigid)> = starts
         .par_iter()
         .map(|start| {
@@ -107,13 +107,13 @@ pub(super) fn choose(model: &Model, bone: &Bone, starts: &[Rigid], trim: f64) ->
     };
     let mut best: Option<(f64, Rigid)> = None;
     for (_, start) in &fitted {
-        if best.as_ref().is_some_and(|(_, best)| model.apart_mm(best, start) <= SAME_MM) {
+        if best.as_ref().is_some_and(|(_, best)| model.apart_mm(best, start) <= same_mm) {
             continue;
         }
         let one = longer(start);
         match &mut best {
             None => best = Some(one),
-            Some(best) if model.apart_mm(&best.1, &one.1) <= SAME_MM => {}
+            Some(best) if model.apart_mm(&best.1, &one.1) <= same_mm => {}
             Some(best) => {
                 let second = best.0.max(one.0);
                 if one.0 < best.0 {
