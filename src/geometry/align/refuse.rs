@@ -49,18 +49,13 @@ pub(super) fn size(model: &Model, bone_radius_mm: f64) -> Result<()> {
 }
 
 /// Returns the first limit that is not met, with the numbers and the likely cause.
-pub(super) fn refusal(found: &Alignment, largest_spacing_mm: f64, accept: &Accept) -> Option<Refusal> {
+pub(super) fn refusal(found: &Alignment, start: &Start, largest_spacing_mm: f64, accept: &Accept) -> Option<Refusal> {
     let refuse = |what: String, cause: &str| Some(Refusal { what, cause: cause.to_owned() });
     let percent = |share: f64| 100.0 * share;
-    if let Some(handed) = found.handed.filter(|handed| handed.hand == Hand::Mirrored) {
-        return refuse(
-            format!(
-                "the mirror image of the mesh fits the scan better ({:.0} % of the distance, {:.1} standard errors)",
-                percent(1.0 / handed.ratio.max(1e-9)),
-                handed.standard_errors
-            ),
-            "the mesh is mirrored: one axis was flipped on its way; RAS and LPS differ by two",
-        );
+    // A given start that did not lead home loses to the mirror image's own search, and is yet not mirrored.
+    let mirrored = mirrored(found);
+    if *start == Start::Auto && mirrored.is_some() {
+        return mirrored;
     }
     if found.outwards_share < OUTWARDS.0 && found.inlier_share > 0.0 {
         return refuse(
@@ -124,7 +119,19 @@ pub(super) fn refusal(found: &Alignment, largest_spacing_mm: f64, accept: &Accep
             "the mesh is too smooth or too small a part to be placed",
         );
     }
-    None
+    mirrored
+}
+
+fn mirrored(found: &Alignment) -> Option<Refusal> {
+    let handed = found.handed.filter(|handed| handed.hand == Hand::Mirrored)?;
+    Some(Refusal {
+        what: format!(
+            "the mirror image of the mesh fits the scan better ({:.0} % of the distance, {:.1} standard errors)",
+            100.0 / handed.ratio.max(1e-9),
+            handed.standard_errors
+        ),
+        cause: "the mesh is mirrored: one axis was flipped on its way; RAS and LPS differ by two".to_owned(),
+    })
 }
 
 /// Returns what is odd but no reason to refuse.

@@ -111,7 +111,7 @@ impl<'a> Scan<'a> {
         };
         let mut found = quality::measure(model, &bone, motion, seen, options);
         found.notes = refuse::notes(&found, start);
-        found.refusal = refuse::refusal(&found, self.ct.grid.spacing_mm.max_element(), &options.accept);
+        found.refusal = refuse::refusal(&found, start, self.ct.grid.spacing_mm.max_element(), &options.accept);
         Ok(found)
     }
 
