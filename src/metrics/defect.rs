@@ -161,13 +161,20 @@ impl<'a> Regions<'a> {
     /// by at most the way one goes, so that of the middle settles most pieces.
     pub(super) fn of_piece(&self, piece: &Piece, point: DVec3) -> Held {
         let margin = match &self.margin {
-            None => [true; 2],
-            Some(margin) => [margin.keeps(point), piece.corners.iter().all(|&p| margin.keeps(p))],
+            None => [true; 3],
+            Some(margin) => {
+                let wholly = piece.corners.iter().all(|&p| margin.keeps(p));
+                [margin.keeps(point), wholly, margin.may_keep(&piece.corners)]
+            }
         };
         let inside = |kept: bool| if kept { Bits::MAX } else { Self::WITH_CAPS };
         let all = Self::WITH_CAPS | Self::WHOLE;
         let Some(near) = &self.near else {
-            return Held { at: all & inside(margin[0]), wholly: all & inside(margin[1]), maybe: all };
+            return Held {
+                at: all & inside(margin[0]),
+                wholly: all & inside(margin[1]),
+                maybe: all & inside(margin[2]),
+            };
         };
         let middle = piece.centroid();
         let radius_mm = piece.corners.iter().map(|p| p.distance(middle)).fold(0.0, f64::max);
@@ -179,7 +186,7 @@ impl<'a> Regions<'a> {
         } else {
             all | self.nearer_than(near.distance_mm(point, self.farthest_mm()), 0.0)
         };
-        Held { at: at & inside(margin[0]), wholly: wholly & inside(margin[1]), maybe }
+        Held { at: at & inside(margin[0]), wholly: wholly & inside(margin[1]), maybe: maybe & inside(margin[2]) }
     }
 
     /// Returns the bits of the lengths that reach a point at this distance with `spare_mm` left.

@@ -28,7 +28,7 @@ const PROMISED_MM: f64 = 1e-3;
 /// The scatter of a mean that is aimed at where it costs little, mm.
 const AIM_MM: f64 = 1e-7;
 /// Most pieces that the aim, and that the promise, may lead to.
-const CHEAP_PIECES: usize = 1 << 18;
+const CHEAP_PIECES: usize = 1 << 19;
 const MOST_PIECES: usize = 1 << 22;
 /// Most rounds of cutting.
 const ROUNDS: u64 = 16;

@@ -62,7 +62,8 @@ pub(super) fn farthest(
             break;
         }
         let quarters: Vec<[Part; 4]> = open.par_iter().filter_map(|(part, _)| part.quarters(target)).collect();
-        let quarters: Vec<Part> = quarters.into_iter().flatten().collect();
+        let here = |part: &Part| regions.of_piece(&part.piece, part.piece.centroid()).maybe & region != 0;
+        let quarters: Vec<Part> = quarters.into_iter().flatten().filter(here).collect();
         for part in &quarters {
             for (p, reading) in part.piece.corners.iter().zip(part.readings) {
                 if reading.distance_mm.abs() > best_mm && regions.of(*p) & region != 0 {

@@ -28,6 +28,13 @@ impl Margin {
         }
     }
 
+    /// Returns whether anything between these points may be measured: whether the smallest box of voxels around them
+    /// reaches inside.
+    pub(super) fn may_keep(&self, corners: &[DVec3; 3]) -> bool {
+        let [a, b, c] = corners.map(|p| self.voxel_from_world.transform_point3(p));
+        a.max(b).max(c).cmpge(self.low).all() && a.min(b).min(c).cmple(self.high).all()
+    }
+
     /// Returns whether a point is measured.
     pub(super) fn keeps(&self, p: DVec3) -> bool {
         let voxel = self.voxel_from_world.transform_point3(p);
@@ -43,6 +50,8 @@ mod tests {
     fn the_margin_is_two_voxels() {
         let margin = Margin::new(&Grid::aligned([10, 20, 3], DVec3::new(1.0, 0.5, 4.0)));
         assert!(margin.keeps(DVec3::new(1.5, 0.75, 0.0)) && margin.keeps(DVec3::new(7.5, 8.75, 100.0)));
+        let slab = |x: f64| [DVec3::new(x, 0.0, 0.0), DVec3::new(x + 0.3, 5.0, 0.0), DVec3::new(x, 9.0, 1.0)];
+        assert_eq!([0.0, 1.1, 1.3, 7.4, 7.6].map(|x| margin.may_keep(&slab(x))), [false, false, true, true, false]);
         assert!(!margin.keeps(DVec3::new(1.4, 5.0, 0.0)) && !margin.keeps(DVec3::new(5.0, 8.8, 0.0)));
     }
 }
