@@ -14,8 +14,8 @@ use crate::mesh::{Mesh, bvh::closest_on_triangle};
 
 /// How far the answer may be from the largest distance, mm, unless that takes too many pieces.
 const CLOSE_MM: f64 = 1e-4;
-/// Most pieces that are looked at in one round, and rounds.
-const MOST_PIECES: usize = 1 << 15;
+/// Most pieces that are looked at, and rounds.
+const MOST_PIECES: usize = 1 << 16;
 const ROUNDS: usize = 24;
 
 /// The largest distance, and how much larger it may be.
@@ -56,9 +56,11 @@ pub(super) fn farthest(
     };
     let limited = |part: Part| (part, at_most_mm(&part, target));
     let mut open: Vec<(Part, f64)> = triangles.par_iter().filter_map(part).map(limited).collect();
+    let mut looked_at = 0;
     for _ in 0..ROUNDS {
         open.retain(|(_, at_most_mm)| may_be_farther(*at_most_mm, best_mm));
-        if open.is_empty() || open.len() > MOST_PIECES {
+        looked_at += 4 * open.len();
+        if open.is_empty() || looked_at > MOST_PIECES {
             break;
         }
         let quarters: Vec<[Part; 4]> = open.par_iter().filter_map(|(part, _)| part.quarters(target)).collect();
