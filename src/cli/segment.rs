@@ -28,7 +28,7 @@ pub(super) struct Args {
     device: String,
     #[command(flatten)]
     scan: ScanOptions,
-    /// A mesh (.stl, .ply, .obj) or a label (.nii.gz, .nrrd, …)
+    /// A mesh (.stl, .ply, .obj, .glb) or a label (.nii.gz, .nrrd, …)
     #[arg(short, long, value_name = "MESH|LABEL")]
     output: PathBuf,
 }
@@ -43,7 +43,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
         .file("ct", "ct", &args.ct, args.scan.to_map())?
         .on(&args.device)
         .run::<Infer>(&params, &args.output, context)?;
-    if !io::mesh::is_mesh_name(&args.output) {
+    if !io::mesh::is_mesh_output(&args.output) {
         return segmented.image("label", &args.output);
     }
     Alone::new()

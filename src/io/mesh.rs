@@ -45,6 +45,12 @@ pub fn is_mesh_name(path: &Path) -> bool {
     [".stl", ".ply", ".obj"].iter().any(|ending| name_ends(path, ending))
 }
 
+/// Returns whether a file name is that of a mesh format that can be written.
+#[must_use]
+pub fn is_mesh_output(path: &Path) -> bool {
+    is_mesh_name(path) || name_ends(path, ".glb")
+}
+
 /// What a format's reader gives: coordinates as they are in the file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Parsed {

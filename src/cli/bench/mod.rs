@@ -9,7 +9,6 @@
 mod geometry;
 mod measure;
 mod msdnet;
-mod peak;
 mod peer;
 mod process;
 mod row;

@@ -15,10 +15,11 @@ use std::{
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{peak, work::Task};
+use super::work::Task;
 use crate::{
     cli::{Context, out},
     fault::{Fault, Kind, Result},
+    model::kernels,
 };
 
 /// What a process says when it is ready.
@@ -66,7 +67,8 @@ pub(super) fn serve(task: &Task, context: &Context) -> Result<()> {
                     work.run()?;
                 }
                 let seconds = start.elapsed().as_secs_f64() / f64::from(repeats);
-                let peak_gflops = flop.map(|_| peak::gflops());
+                let peak_gflops =
+                    flop.map(|_| 1e-9 * kernels::fma_peak(kernels::active(), rayon::current_num_threads()));
                 say(&Run { seconds, peak_gflops, forward_seconds: work.forward_seconds()? })?;
             }
             _ => break,

@@ -99,13 +99,17 @@ impl<'a> Scan<'a> {
         let mut refined = None;
         if !verify {
             motion = fit::settle(model, &bone, &motion, trim);
+        }
+        let settled = motion;
+        if !verify {
             refined = refine::refine(mesh, model, self.ct, &bone, &motion);
             motion = refined.map_or(motion, |refined| refined.motion);
         }
+        // Both images as settled: only one of them has been refined, which would speak for it.
         let other = fit::settle(&mirrored, &bone, &mirror.motion, trim);
         let seen = quality::Seen {
             ambiguity: best.second_mm.map(|second_mm| best.score_mm / second_mm.max(1e-9)),
-            handed: handed::compare(model, &motion, &mirrored, &other, &bone),
+            handed: handed::compare(model, &settled, &mirrored, &other, &bone),
             refined,
             starts: starts.len(),
         };

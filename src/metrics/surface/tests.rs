@@ -65,7 +65,7 @@ fn a_shifted_box() {
     near(found.max_pred_to_gold_mm, d, 1e-12);
     near(found.nsd[1], 1.0, 1e-12);
     assert!(found.nsd[0].unwrap() < 0.9);
-    for times in [1, 3, 5] {
+    for times in [1, 5] {
         let again = compare_surfaces(&finer(&pred, times), &finer(&gold, 6 - times), &PLAIN).whole;
         near(again.mad_pred_to_gold_mm, expected, 1e-5);
         near(again.nsd[0], found.nsd[0].unwrap(), 2e-3);
@@ -109,7 +109,7 @@ fn tessellation_changes_nothing_where_the_distance_is_linear() {
         (box_of(20.0), box_of(20.7)),
     ] {
         let once = compare_surfaces(&pred, &gold, &PLAIN).whole;
-        for times in 1..6 {
+        for times in [1, 3, 5] {
             let again = compare_surfaces(&shattered(&pred, times), &shattered(&gold, 6 - times), &PLAIN).whole;
             near(again.mad_pred_to_gold_mm, once.mad_pred_to_gold_mm.unwrap(), 1e-6);
             near(again.signed_pred_to_gold_mm, once.signed_pred_to_gold_mm.unwrap(), 1e-6);
@@ -120,12 +120,13 @@ fn tessellation_changes_nothing_where_the_distance_is_linear() {
 
 #[test]
 fn tessellation_changes_a_mean_by_no_more_than_its_bound() {
-    let turn = Rigid::about(DVec3::splat(7.0), DVec3::new(0.3, -0.2, 0.5), DVec3::new(0.4, 0.1, -0.3));
-    let gold = cuboid(DVec3::ZERO, DVec3::new(30.0, 20.0, 10.0));
-    let pairs = [(gold.moved(&turn), gold.clone()), (sphere(DVec3::ZERO, 15.0, 2), gold)];
+    // Small bodies need few pieces for the same bound.
+    let turn = Rigid::about(DVec3::splat(1.4), DVec3::new(0.3, -0.2, 0.5), DVec3::new(0.08, 0.02, -0.06));
+    let gold = cuboid(DVec3::ZERO, DVec3::new(6.0, 4.0, 2.0));
+    let pairs = [(gold.moved(&turn), gold.clone()), (sphere(DVec3::ZERO, 3.0, 2), gold)];
     for (pred, gold) in pairs {
         let once = compare_surfaces(&pred, &gold, &PLAIN).whole;
-        for times in [2, 4, 6] {
+        for times in [2, 6] {
             let again = compare_surfaces(&shattered(&pred, times), &shattered(&gold, 6 - times), &PLAIN).whole;
             let (a, b) = (once.bounds, again.bounds);
             let apart = |a: Option<f64>, b: Option<f64>| (a.unwrap() - b.unwrap()).abs();
@@ -205,9 +206,11 @@ fn a_filled_hole_is_measured_in_its_middle() {
     assert!(found.near[0].1.mad_pred_to_gold_mm > found.near[2].1.mad_pred_to_gold_mm);
     assert!(found.near[2].1.mad_pred_to_gold_mm > found.whole.mad_pred_to_gold_mm);
     let ball = Solid::Ball { centre_mm: DVec3::splat(500.0), radius_mm: 45.0 };
-    let far = compare_surfaces(&pred, &gold, &Setting { defect: Some(&ball), ..setting });
+    let small = plate([0.0, 1.0], [0.0, 1.0]);
+    let far = compare_surfaces(&small, &small, &Setting { defect: Some(&ball), ..setting });
     assert_eq!(far.near[1].1, Columns::nothing(Status::RegionEmpty));
-    assert_eq!(compare_surfaces(&pred, &gold, &Setting { defect: None, ..setting }).near[0].1.status, Status::NoDefect);
+    let none = compare_surfaces(&small, &small, &Setting { defect: None, ..setting });
+    assert_eq!(none.near[0].1.status, Status::NoDefect);
 }
 
 #[test]

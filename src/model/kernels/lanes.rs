@@ -19,13 +19,11 @@ pub(super) trait Lanes: Copy {
     ///
     /// # Safety
     /// They are there, and nobody writes them meanwhile.
-    #[expect(unsafe_code, reason = "a register tile walks raw rows: a check for each vector would cost more than its work")]
     unsafe fn read(from: *const f32) -> Self;
     /// Writes the lanes to the `N` places at an address.
     ///
     /// # Safety
     /// They are there, and nobody else uses them meanwhile.
-    #[expect(unsafe_code, reason = "a register tile walks raw rows: a check for each vector would cost more than its work")]
     unsafe fn write(self, to: *mut f32);
     /// Returns `self * factor + addend`, rounded once.
     fn fma(self, factor: Self, addend: Self) -> Self;

@@ -107,7 +107,8 @@ impl Run<'_> {
         let done = state.epochs.len();
         let best = best(&state.epochs, self.params.monitor);
         let patience = self.params.patience as usize;
-        if done as u64 >= self.params.epochs {
+        let whole = self.params.epochs * self.data.slices().len().div_ceil(self.params.batch) as u64;
+        if done as u64 >= self.params.epochs && (state.adam.step >= whole || !self.steps_are_done(state)) {
             Some(Stop::Completed)
         } else if self.steps_are_done(state) {
             Some(Stop::Steps)

@@ -128,7 +128,7 @@ fn a_single_triangle_and_a_lone_sheet_enclose_nothing() {
 #[test]
 fn bytes_of_open_surfaces_do_not_depend_on_threads() {
     let mesh = without(&sphere(DVec3::splat(12.0), 10.2, 4), |t| t % 31 < 5);
-    let grid = Grid::aligned([25, 26, 40], DVec3::new(1.0, 1.0, 0.6));
+    let grid = Grid::aligned([13, 14, 20], DVec3::new(2.0, 2.0, 1.2));
     let run = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
