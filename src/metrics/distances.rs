@@ -26,9 +26,9 @@ const CHUNK: usize = 1024;
 /// The error of a mean that is promised, mm: surfaces are cut until the bound is below.
 const PROMISED_MM: f64 = 1e-3;
 /// The scatter of a mean that is aimed at where it costs little, mm.
-const AIM_MM: f64 = 1e-7;
+const AIM_MM: f64 = 1e-6;
 /// Most pieces that the aim, and that the promise, may lead to.
-const CHEAP_PIECES: usize = 1 << 19;
+const CHEAP_PIECES: usize = 1 << 18;
 const MOST_PIECES: usize = 1 << 22;
 /// Most rounds of cutting.
 const ROUNDS: u64 = 16;

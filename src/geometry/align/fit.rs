@@ -23,7 +23,8 @@ pub(super) const OUTSIDE_MM: f64 = 4.0;
 /// Points and rounds of the fit that decides between candidates, of the next, and of the last one.
 const CHOICE: (usize, usize) = (512, 12);
 const MIDDLE: (usize, usize) = (2048, 12);
-const LAST: (usize, usize) = (4096, 12);
+// Both images of the mesh must have arrived before they are compared, also from a start some degrees off.
+const LAST: (usize, usize) = (4096, 60);
 /// Points that compare the fitted candidates.
 const SCORED: usize = 1536;
 /// The fit ends when a round moves the mesh by less, mm.

@@ -109,8 +109,8 @@ fn tessellation_changes_nothing_where_the_distance_is_linear() {
         (box_of(20.0), box_of(20.7)),
     ] {
         let once = compare_surfaces(&pred, &gold, &PLAIN).whole;
-        for times in [1, 3, 5] {
-            let again = compare_surfaces(&shattered(&pred, times), &shattered(&gold, 6 - times), &PLAIN).whole;
+        for times in [1, 4] {
+            let again = compare_surfaces(&shattered(&pred, times), &shattered(&gold, 5 - times), &PLAIN).whole;
             near(again.mad_pred_to_gold_mm, once.mad_pred_to_gold_mm.unwrap(), 1e-6);
             near(again.signed_pred_to_gold_mm, once.signed_pred_to_gold_mm.unwrap(), 1e-6);
             assert!(again.bounds.mad_mm.unwrap() <= 1e-3, "{:?}", again.bounds);
@@ -126,8 +126,8 @@ fn tessellation_changes_a_mean_by_no_more_than_its_bound() {
     let pairs = [(gold.moved(&turn), gold.clone()), (sphere(DVec3::ZERO, 3.0, 2), gold)];
     for (pred, gold) in pairs {
         let once = compare_surfaces(&pred, &gold, &PLAIN).whole;
-        for times in [2, 6] {
-            let again = compare_surfaces(&shattered(&pred, times), &shattered(&gold, 6 - times), &PLAIN).whole;
+        for times in [1, 4] {
+            let again = compare_surfaces(&shattered(&pred, times), &shattered(&gold, 4 - times), &PLAIN).whole;
             let (a, b) = (once.bounds, again.bounds);
             let apart = |a: Option<f64>, b: Option<f64>| (a.unwrap() - b.unwrap()).abs();
             let sum = |of: fn(&Bounds) -> Option<f64>| of(&a).unwrap() + of(&b).unwrap();
