@@ -104,6 +104,10 @@ impl Run<'_> {
 
     /// Whether the training has come to its end. Asked of the history alone, so a resumed run ends where any other does.
     fn end(&self, state: &State) -> Option<Stop> {
+        // Stopped before its validation was through: the epoch is still open.
+        if !state.losses.is_empty() {
+            return None;
+        }
         let done = state.epochs.len();
         let best = best(&state.epochs, self.params.monitor);
         let patience = self.params.patience as usize;
