@@ -14,6 +14,7 @@ mod process;
 mod row;
 mod runner;
 mod sample;
+mod starts;
 mod work;
 
 use std::path::PathBuf;
@@ -68,6 +69,9 @@ pub(super) struct Args {
     /// A mesh of that scan's bone, lying on it
     #[arg(long, value_name = "MESH", requires = "ct")]
     mesh: Option<PathBuf>,
+    /// Align the mesh from so many random starts instead, and tell how often it is found
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    starts: Option<u32>,
     /// Measure this one row and obey standard input
     #[arg(long, hide = true)]
     worker: Option<String>,
@@ -88,6 +92,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
         return process::serve(&Task::from_text(task)?, context);
     }
     let scratch = tempfile::tempdir().map_err(|error| Fault::unfit(format!("no temporary folder: {error}")))?;
+    if let Some(starts) = args.starts {
+        prepare_geometry(args, context, scratch.path())?;
+        return starts::run(starts, &scratch.path().join("geometry"), context);
+    }
     let mut rows = Vec::new();
     let wanted = |suite| args.suite.is_none_or(|only| only == suite);
     if wanted(Suite::Msdnet) {
@@ -128,15 +136,19 @@ fn geometry_rows(args: &Args, context: &Context, scratch: &std::path::Path, rows
     if tasks.is_empty() {
         return Ok(());
     }
-    talk(context, "preparing the scan and its meshes");
-    match (&args.ct, &args.mesh) {
-        (Some(ct), Some(mesh)) => sample::from_files(ct, mesh, &scratch.join("geometry"))?,
-        _ => sample::simulated(args.quick, &scratch.join("geometry"))?,
-    }
+    prepare_geometry(args, context, scratch)?;
     for task in &tasks {
         rows.extend(measure::rows(task, args, context, scratch)?);
     }
     Ok(())
+}
+
+fn prepare_geometry(args: &Args, context: &Context, scratch: &std::path::Path) -> Result<()> {
+    talk(context, "preparing the scan and its meshes");
+    match (&args.ct, &args.mesh) {
+        (Some(ct), Some(mesh)) => sample::from_files(ct, mesh, &scratch.join("geometry")),
+        _ => sample::simulated(args.quick, &scratch.join("geometry")),
+    }
 }
 
 /// Stages of the pipelines with nothing to do.

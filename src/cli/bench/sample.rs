@@ -22,6 +22,9 @@ use crate::{
     volume::Volume,
 };
 
+/// The scan, and the model on it.
+pub(super) const CT: &str = "ct.nrrd";
+pub(super) const GOLD: &str = "gold.ply";
 /// A scan's bone without a label of its own, HU.
 const BONE_HU: f32 = 300.0;
 
@@ -48,9 +51,9 @@ pub(super) fn from_files(ct: &Path, mesh: &Path, folder: &Path) -> Result<()> {
 
 fn write(folder: &Path, ct: &Volume<f32>, label: &Volume<u8>, gold: &Mesh, apart: &Mesh) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|error| Fault::file("create the folder", folder, &error))?;
-    write_f32(&folder.join("ct.nrrd"), ct)?;
+    write_f32(&folder.join(CT), ct)?;
     write_label(&folder.join("label.nrrd"), label)?;
     io::mesh::write(&folder.join("pred.ply"), &surface::label_surface(label, Border::Cap))?;
-    io::mesh::write(&folder.join("gold.ply"), gold)?;
+    io::mesh::write(&folder.join(GOLD), gold)?;
     io::mesh::write(&folder.join("apart.ply"), apart)
 }
