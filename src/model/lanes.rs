@@ -10,7 +10,7 @@ use burn::tensor::{Tensor, TensorData};
 use super::{
     kernels::Size,
     msdnet::Architecture,
-    op::{MsdBackend, msd_block},
+    op::{MsdBackend, msd_block, read},
 };
 use crate::fault::{Fault, Kind, Result};
 
@@ -38,8 +38,7 @@ pub(super) fn logits<B: MsdBackend>(
     let image = Tensor::<B, 4>::from_data(TensorData::new(image, shape), device);
     let parameters = TensorData::new(parameters.to_vec(), [parameters.len()]);
     let logits = msd_block(image, Tensor::from_data(parameters, device), net);
-    let failed = |error| Fault::unfit(format!("the device gave no result: {error:?}"));
-    logits.into_data().to_vec::<f32>().map_err(failed)
+    read(logits)
 }
 
 /// Returns the class with the largest value of each pixel, of equals the lowest; `values` is `[class][pixel]`.

@@ -260,17 +260,12 @@ impl FusedBackend for Flex {
     }
 }
 
-/// Returns the numbers of a tensor.
+/// Returns the numbers of a tensor, finite ones.
 ///
 /// # Errors
 /// Unfit when the device failed, or a number is not finite: which is what a kernel that never ran leaves behind.
 pub fn read<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Result<Vec<f32>> {
-    let failed =
-        |why: String| Fault::unfit(format!("the device gave no result: {why}")).hint("run again with `--device cpu`");
-    let numbers = tensor.try_into_data().map_err(|error| failed(format!("{error:?}")))?;
-    #[cfg(feature = "cuda")]
-    super::cuda::check_alive()?;
-    let numbers = numbers.to_vec::<f32>().map_err(|error| failed(format!("{error:?}")))?;
+    let numbers = fetch(tensor)?;
     if numbers.iter().all(|number| number.is_finite()) {
         Ok(numbers)
     } else {
@@ -278,6 +273,19 @@ pub fn read<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Result<Vec<f32>
             "the network's results are not finite numbers: its weights have diverged, or the device left work undone";
         Err(Fault::unfit(what).hint("lower `lr`; if that does not help, run with `--device cpu`"))
     }
+}
+
+/// Returns the numbers of a tensor, whatever they are.
+///
+/// # Errors
+/// Unfit when the device failed.
+pub fn fetch<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Result<Vec<f32>> {
+    let failed =
+        |why: String| Fault::unfit(format!("the device gave no result: {why}")).hint("run again with `--device cpu`");
+    let numbers = tensor.try_into_data().map_err(|error| failed(format!("{error:?}")))?;
+    #[cfg(feature = "cuda")]
+    super::cuda::check_alive()?;
+    numbers.to_vec::<f32>().map_err(|error| failed(format!("{error:?}")))
 }
 
 /// Returns the logits of a batch and all maps of each slice.

@@ -10,7 +10,7 @@ use crate::{
         data::{Dataset, Sample},
         kernels::Size,
         msdnet::Architecture,
-        op::{MsdBackend, mean_nll, msd_block},
+        op::{MsdBackend, fetch, mean_nll, msd_block},
     },
 };
 
@@ -41,8 +41,7 @@ pub(super) fn step<B: AutodiffBackend + MsdBackend>(
     let loss = mean_nll(msd_block(images, weights.clone(), net), &target);
     let gradients = loss.backward();
     let gradients = weights.grad(&gradients).ok_or_else(|| Fault::unfit("the loss does not depend on the weights"))?;
-    let failed = |error| Fault::unfit(format!("the device gave no result: {error:?}"));
-    let gradients = gradients.into_data().to_vec::<f32>().map_err(failed)?;
-    let loss = loss.into_data().to_vec::<f32>().map_err(failed)?;
+    // Not finite is for the training to judge: it knows the step.
+    let (gradients, loss) = (fetch(gradients)?, fetch(loss)?);
     Ok((loss[0], gradients))
 }
