@@ -14,14 +14,18 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
+    digest::Digest,
     events::{Event, Observer},
     execute::{Outcome, Report, Summary},
+    lockfile::Lock,
     plan::Plan,
     store::{Store, replace_file_lightly, store_fault},
 };
 use crate::fault::{Fault, Result};
 
 const RUN_SCHEMA: u32 = 1;
+/// Folder of lock files among those of the runs.
+const LOCKS: &str = "locks";
 /// A stage's log gets a line of progress this often.
 const PROGRESS_EVERY_S: f64 = 1.0;
 
@@ -45,6 +49,9 @@ pub struct RunInfo {
     pub summary: Summary,
     /// Nodes that failed.
     pub failed: Vec<FailedStage>,
+    /// Digest of what the lock file was, or would have been, after the run: the name of a file in `runs/locks/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Digest>,
 }
 
 /// A node that failed.
@@ -97,6 +104,7 @@ impl RunFolder {
             exit: None,
             summary: Summary::default(),
             failed: Vec::new(),
+            lock: None,
         };
         write_info(&path, &info).map_err(fault)?;
         Ok(Self { path, info, files: Mutex::new(Files { events, stages: BTreeMap::new() }) })
@@ -109,7 +117,7 @@ impl RunFolder {
     }
 
     /// Writes how the run ended. A log that cannot be written fails no run.
-    pub fn finish(&self, report: &Report, fault: Option<&Fault>) {
+    pub fn finish(&self, report: &Report, fault: Option<&Fault>, lock: Option<&Lock>) {
         let failed = |(node, fault): (&str, &Fault)| FailedStage {
             node: node.to_owned(),
             what: fault.what.clone(),
@@ -119,9 +127,21 @@ impl RunFolder {
             exit: Some(fault.map_or(0, |fault| fault.kind.exit_code())),
             summary: report.summary(),
             failed: report.failures().map(failed).collect(),
+            lock: lock.and_then(|lock| self.keep_lock(&lock.to_text())),
             ..self.info.clone()
         };
         drop(write_info(&self.path, &info));
+    }
+
+    /// Keeps the text of a lock file under its digest: runs that changed nothing share one.
+    fn keep_lock(&self, text: &str) -> Option<Digest> {
+        let digest = Digest::of_bytes(text.as_bytes());
+        let folder = self.path.parent()?.join(LOCKS);
+        let path = folder.join(digest.to_string());
+        if !path.exists() {
+            fs::create_dir_all(&folder).and_then(|()| replace_file_lightly(&path, text.as_bytes())).ok()?;
+        }
+        Some(digest)
     }
 
     fn open_stage(&self, node: &str) -> Option<StageLog> {
@@ -182,6 +202,16 @@ pub fn list(store: &Store) -> Vec<RunInfo> {
     let mut runs: Vec<RunInfo> = entries.flatten().filter_map(|entry| read(entry.path())).collect();
     runs.sort_by(|a, b| b.run.cmp(&a.run));
     runs
+}
+
+/// Returns the lock file of a run, as it was or would have been after it.
+///
+/// # Errors
+/// Missing (5) when the run kept none; usage when it is damaged.
+pub fn lock_of(store: &Store, run: &RunInfo) -> Result<Lock> {
+    let none = || Fault::new(crate::fault::Kind::Missing, format!("run {} kept no lock file", run.run));
+    let path = store.root().join("runs").join(LOCKS).join(run.lock.ok_or_else(none)?.to_string());
+    Lock::read(&path)?.ok_or_else(none)
 }
 
 /// Returns the log of a node in a run, if the node was executed there.
