@@ -18,6 +18,8 @@ use crate::{
 pub(super) struct Args {
     #[command(flatten)]
     study: study::Args,
+    #[command(flatten)]
+    reach: study::Reach,
     /// Exit with 1 when something would run
     #[arg(long)]
     exit_code: bool,
@@ -25,7 +27,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     let study = Study::open(&args.study, context)?;
-    let up_to_date = show_survey(&study, context)?;
+    let up_to_date = show_survey(&study, &args.reach, context)?;
     if args.exit_code && !up_to_date {
         return Err(Fault::new(Kind::Differs, "the study is not up to date"));
     }
@@ -33,12 +35,12 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
 }
 
 /// Shows the plan of a study.
-pub(super) fn show(study: &Study, context: &Context) -> Result<()> {
-    show_survey(study, context).map(drop)
+pub(super) fn show(study: &Study, reach: &study::Reach, context: &Context) -> Result<()> {
+    show_survey(study, reach, context).map(drop)
 }
 
-fn show_survey(study: &Study, context: &Context) -> Result<bool> {
-    let only = study.selection()?;
+fn show_survey(study: &Study, reach: &study::Reach, context: &Context) -> Result<bool> {
+    let only = study.reach(reach)?;
     let found = survey(&study.plan, &study.context(), only.as_ref());
     let open = |index: usize| matches!(found.nodes[index].state, State::Run | State::Maybe);
     let estimate = forecast::estimate(&study.plan, context.jobs, open);

@@ -8,7 +8,6 @@ use super::{
     Context, forecast, out,
     progress::Watch,
     study::{self, Study},
-    table,
 };
 use crate::{
     fault::{Fault, Result},
@@ -17,6 +16,7 @@ use crate::{
         execute::{Options, Outcome, Summary},
         session::{self, Finished, LockRule},
     },
+    report::table::text_from_json,
 };
 
 /// Arguments of `run`.
@@ -24,13 +24,15 @@ use crate::{
 pub(super) struct Args {
     #[command(flatten)]
     study: study::Args,
+    #[command(flatten)]
+    reach: study::Reach,
     /// Show what would be done and stop (the same as `calvaria plan`)
     #[arg(short = 'n', long)]
     dry_run: bool,
     /// Stop at the first failure
     #[arg(long)]
     fail_fast: bool,
-    /// Execute the targets again and compare the results with the stored ones
+    /// Execute the targets again, not what they need, and compare the results with the stored ones
     #[arg(short, long)]
     force: bool,
     /// Fail if the lock file would change
@@ -50,15 +52,14 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     let study = Study::open(&args.study, context)?;
     if args.dry_run {
-        return super::plan::show(&study, context);
+        return super::plan::show(&study, &args.reach, context);
     }
     study.check_data()?;
-    let only = study.selection()?;
-    let all = || (0..study.plan.nodes.len()).collect::<BTreeSet<usize>>();
+    let only = study.reach(&args.reach)?;
     let options = Options {
         jobs: context.jobs,
         fail_fast: args.fail_fast,
-        force: if args.force { only.clone().unwrap_or_else(all) } else { BTreeSet::new() },
+        force: if args.force { forced(&study, only.as_ref())? } else { BTreeSet::new() },
         only,
         restore_only: args.frozen,
         lock_timeout: args.lock_timeout.map(Duration::from_secs),
@@ -77,6 +78,16 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     finished.fault.map_or(Ok(()), Err)
 }
 
+/// What `--force` executes again: the targets where there are any, else all that is selected.
+fn forced(study: &Study, only: Option<&BTreeSet<usize>>) -> Result<BTreeSet<usize>> {
+    let all = (0..study.plan.nodes.len()).collect();
+    let chosen = only.unwrap_or(&all);
+    Ok(match study.named()? {
+        Some(named) => named.intersection(chosen).copied().collect(),
+        None => chosen.clone(),
+    })
+}
+
 fn events_file(path: &PathBuf) -> Result<JsonLines<File>> {
     File::create(path).map(JsonLines::new).map_err(|error| Fault::file("write the events", path, &error))
 }
@@ -89,6 +100,9 @@ fn tell(study: &Study, finished: &Finished, context: &Context) -> Result<()> {
             Outcome::Skipped { why } if context.global.verbose > 0 => out::talk(format!("{node} skipped: {why}")),
             _ => {}
         }
+    }
+    for name in &finished.stale {
+        out::talk(format!("stale: no stage publishes `{name}` any more; delete it if nobody needs it"));
     }
     if context.global.json {
         let failed: Vec<_> = finished
@@ -106,12 +120,13 @@ fn tell(study: &Study, finished: &Finished, context: &Context) -> Result<()> {
             "conflicts": summary.conflicts,
             "seconds": summary.seconds,
             "published": finished.published,
+            "stale": finished.stale,
             "lock_changed": finished.lock_changed,
             "failures": failed,
         }));
     }
     if finished.report.complete() {
-        for text in table::published(study)? {
+        for text in tables(study, finished)? {
             out::line(text)?;
         }
     }
@@ -119,6 +134,20 @@ fn tell(study: &Study, finished: &Finished, context: &Context) -> Result<()> {
         out::talk(sentence(&summary));
     }
     Ok(())
+}
+
+/// Returns every table of the run as text for a terminal; its results say where they are.
+fn tables(study: &Study, finished: &Finished) -> Result<Vec<String>> {
+    let nodes = study.plan.nodes.iter().zip(&finished.report.results).zip(&finished.report.outcomes);
+    let asked = nodes.filter(|((node, _), outcome)| node.op.name() == "table" && **outcome != Outcome::NotSelected);
+    asked
+        .filter_map(|((_, result), _)| result.as_ref()?.outputs.get("table"))
+        .map(|blob| {
+            let path = study.store.blob_path(&blob.digest).join("table.json");
+            let json = std::fs::read_to_string(&path).map_err(|error| Fault::file("read the table", &path, &error))?;
+            text_from_json(&json)
+        })
+        .collect()
 }
 
 fn sentence(summary: &Summary) -> String {

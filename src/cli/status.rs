@@ -16,6 +16,8 @@ use crate::{
 pub(super) struct Args {
     #[command(flatten)]
     study: study::Args,
+    #[command(flatten)]
+    reach: study::Reach,
     /// Exit with 1 when something would run
     #[arg(long)]
     exit_code: bool,
@@ -23,7 +25,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     let study = Study::open(&args.study, context)?;
-    let only = study.selection()?;
+    let only = study.reach(&args.reach)?;
     let found = survey(&study.plan, &study.context(), only.as_ref());
     let rows = || study.plan.nodes.iter().zip(&found.nodes).filter(|(_, status)| status.state != State::NotSelected);
     if context.global.json {

@@ -1,7 +1,7 @@
 //! A study opened from the command line: pipeline, manifest, plan, store, and the words that select a part of it.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     path::{Path, PathBuf},
 };
@@ -10,13 +10,14 @@ use serde_json::{Value, json};
 
 use super::{Context, content::Content, set};
 use crate::{
-    fault::{Fault, Result, near_miss},
+    fault::{Fault, Result},
     manifest::Manifest,
     model::Device,
     pipeline::{
         self, execute,
         lockfile::Lock,
-        plan::{Plan, Source},
+        plan::{Fold, Plan, Source},
+        select::{Selection, unknown},
         session::{LockRule, Places},
         spec::Spec,
         statcache::StatCache,
@@ -28,7 +29,7 @@ use crate::{
 /// Arguments of every command that works on a pipeline.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
-    /// Pipeline file (.yaml), then targets: a stage (`infer`) or one of its items (`infer@p16`)
+    /// Pipeline file (.yaml), then targets: a stage (`infer`), an item (`infer@p16`), a pattern, or a published file
     #[arg(value_name = "PIPELINE|TARGET")]
     words: Vec<String>,
     /// Override a variable or parameter: `vars.depth=30`, `train.lr=1.0e-4`
@@ -46,6 +47,23 @@ pub(super) struct Args {
     /// Where networks compute: cpu, cuda, cuda:1 or auto. What a card computed has keys of its own
     #[arg(long, default_value = "cpu")]
     device: String,
+}
+
+/// How far a command reaches from its targets.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct Reach {
+    /// The targets alone: what they need must be in the store
+    #[arg(long)]
+    only: bool,
+    /// The targets, and all that needs them
+    #[arg(long)]
+    downstream: bool,
+    /// From this stage or item on: nothing that it does not reach; what comes before must be in the store
+    #[arg(long, value_name = "TARGET")]
+    from: Vec<String>,
+    /// Up to this stage or item: nothing that it does not need
+    #[arg(long, value_name = "TARGET")]
+    until: Vec<String>,
 }
 
 impl Args {
@@ -94,7 +112,37 @@ impl Study {
             return Ok(());
         }
         self.manifest.check_paths()?;
-        self.manifest.leaks(&|field| Content.leak_digests(field, &self.cache))
+        self.manifest.leaks(&|field| Content.leak_digests(field, &self.cache))?;
+        self.fold_leaks()
+    }
+
+    /// Refuses a scan that is on both sides of a fold.
+    fn fold_leaks(&self) -> Result<()> {
+        if self.plan.folds.is_empty() {
+            return Ok(());
+        }
+        let mut seen: BTreeMap<String, String> = BTreeMap::new();
+        for item in self.manifest.items() {
+            let Some(field) = item.fields.get("ct").filter(|field| field.path.is_some()) else { continue };
+            for print in Content.leak_digests(field, &self.cache)? {
+                let first = seen.entry(print).or_insert_with(|| item.id.clone());
+                let parted = |fold: &&Fold| {
+                    let has = |side: &[String], id: &String| side.contains(id);
+                    (has(&fold.train, first) && has(&fold.test, &item.id))
+                        || (has(&fold.test, first) && has(&fold.train, &item.id))
+                };
+                if let Some(fold) = self.plan.folds.iter().find(parted) {
+                    let what = format!(
+                        "the cases `{first}` and `{}` hold the same scan, and are on both sides of the fold `{}`",
+                        item.id, fold.name
+                    );
+                    return Err(Fault::usage(what)
+                        .at(&item.place)
+                        .hint("remove one of the two, or keep them in one fold with `together`"));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether any stage takes a file of the manifest.
@@ -149,39 +197,33 @@ impl Study {
 
     /// Returns the nodes that the targets and cases name; none means the whole plan.
     pub(super) fn named(&self) -> Result<Option<BTreeSet<usize>>> {
-        if self.targets.is_empty() && self.cases.is_empty() {
-            return Ok(None);
-        }
-        self.known_words()?;
-        let nodes = self.plan.nodes.iter().enumerate();
-        let named = nodes.filter(|(_, node)| {
-            let target =
-                self.targets.is_empty() || self.targets.iter().any(|word| *word == node.stage || *word == node.id);
-            let case = self.cases.is_empty() || node.case.as_ref().is_some_and(|case| self.cases.contains(case));
-            target && case
-        });
-        Ok(Some(named.map(|(index, _)| index).collect()))
+        self.asked(&Reach::default())?.named(&self.plan)
     }
 
     /// Returns the nodes that the targets and cases name, with all that they need; none means the whole plan.
     pub(super) fn selection(&self) -> Result<Option<BTreeSet<usize>>> {
-        Ok(self.named()?.map(|named| execute::with_sources(&self.plan, &named)))
+        self.reach(&Reach::default())
     }
 
-    fn known_words(&self) -> Result<()> {
-        for word in &self.targets {
-            let known = |node: &pipeline::plan::Node| node.stage == *word || node.id == *word;
-            if !self.plan.nodes.iter().any(known) {
-                let names = self.plan.nodes.iter().flat_map(|node| [node.stage.as_str(), node.id.as_str()]);
-                return Err(unknown("stage or item", word, names));
-            }
-        }
+    /// Returns the nodes that the targets, the cases and their reach select; none means the whole plan.
+    pub(super) fn reach(&self, reach: &Reach) -> Result<Option<BTreeSet<usize>>> {
+        self.asked(reach)?.nodes(&self.plan)
+    }
+
+    fn asked(&self, reach: &Reach) -> Result<Selection> {
         for case in &self.cases {
             if !self.manifest.cases.iter().any(|known| known.id == *case) {
                 return Err(unknown("case", case, self.manifest.cases.iter().map(|known| known.id.as_str())));
             }
         }
-        Ok(())
+        Ok(Selection {
+            targets: self.targets.clone(),
+            cases: self.cases.clone(),
+            only: reach.only,
+            downstream: reach.downstream,
+            from: reach.from.clone(),
+            until: reach.until.clone(),
+        })
     }
 }
 
@@ -229,13 +271,5 @@ fn root_of(file: &Path) -> PathBuf {
     match root.to_str() {
         Some("pipelines/.." | "./pipelines/.." | "") => PathBuf::from("."),
         _ => root,
-    }
-}
-
-fn unknown<'a>(what: &str, word: &str, known: impl Iterator<Item = &'a str>) -> Fault {
-    let fault = Fault::usage(format!("the pipeline has no {what} `{word}`"));
-    match near_miss(word, known) {
-        Some(near) => fault.hint(format!("did you mean `{near}`?")),
-        None => fault.hint("`calvaria dag` draws the stages, `calvaria status` lists the items"),
     }
 }

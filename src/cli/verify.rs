@@ -17,6 +17,7 @@ use crate::{
     pipeline::{
         execute::{self, Options, execute},
         lockfile::Lock,
+        select::named_by,
         session::LockRule,
         statcache::StatCache,
         verify::{Finding, Verified, verify},
@@ -161,8 +162,7 @@ fn choose(which: &str, study: &Study) -> Result<BTreeSet<usize>> {
         // Evenly over the plan, so that every kind of stage has its chance, and the same ones each time.
         return Ok((0..count).map(|i| i * nodes.len() / count).collect());
     }
-    let chosen: BTreeSet<usize> =
-        (0..nodes.len()).filter(|&node| nodes[node].stage == which || nodes[node].id == which).collect();
+    let chosen = named_by(&study.plan, which);
     if chosen.is_empty() {
         return Err(Fault::usage(format!("`--rerun {which}` names no stage or item"))
             .hint("give `all`, a number, a stage such as `infer`, or an item such as `infer@p16`"));

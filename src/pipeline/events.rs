@@ -41,6 +41,14 @@ pub enum Event<'a> {
         /// A short note.
         note: &'a str,
     },
+    /// A program that a stage runs wrote a line. It may hold anything, so it goes into the log of the stage and nowhere
+    /// else.
+    Log {
+        /// Node id.
+        node: &'a str,
+        /// The line.
+        line: &'a str,
+    },
     /// Another process executes this stage: its result is waited for.
     Waiting {
         /// Node id.
@@ -118,6 +126,7 @@ impl Event<'_> {
             Self::Progress { node, done, total, note } => {
                 json!({"event": "progress", "node": node, "done": done, "total": total, "note": note})
             }
+            Self::Log { node, line } => json!({"event": "log", "node": node, "line": line}),
             Self::Waiting { node, holder } => json!({"event": "waiting", "node": node, "pid": holder}),
             Self::Healing { node, port } => json!({"event": "healing", "node": node, "port": port}),
             Self::Conflict { node } => json!({"event": "conflict", "node": node}),
@@ -153,6 +162,9 @@ impl<W: Write + Send> JsonLines<W> {
 
 impl<W: Write + Send> Observer for JsonLines<W> {
     fn event(&self, event: &Event<'_>) {
+        if matches!(event, Event::Log { .. }) {
+            return;
+        }
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
         let mut document = event.to_json();
         document["at_s"] = self.begun.elapsed().as_secs_f64().into();

@@ -75,8 +75,11 @@ pub fn graph(plan: &Plan, detail: Detail) -> Graph {
             .map(|source| match source {
                 Source::Output { node, .. } => of_node[*node],
                 Source::Field { case, name, .. } => {
-                    let id =
-                        if detail == Detail::Stages { format!("case.{name}") } else { format!("case.{name}@{case}") };
+                    let id = match (detail, case.as_str()) {
+                        (_, "") => format!("file {name}"),
+                        (Detail::Stages, _) => format!("case.{name}"),
+                        (Detail::Items, case) => format!("case.{name}@{case}"),
+                    };
                     let vertex = vertex(&mut graph, &mut index, id, None);
                     if counted.insert((vertex, case)) {
                         graph.vertices[vertex].count += 1;

@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 use super::{
     canonical,
     digest::Digest,
-    origin::Bound,
-    plan::{Node, Plan},
+    origin::{Bound, Origin, origin_of},
+    plan::{Node, Plan, Source},
     stage::{Arity, Input, NumericClass},
 };
 use crate::fault::Result;
@@ -43,14 +43,14 @@ impl StageKey {
 
 /// Returns everything that the bytes of one execution depend on.
 ///
-/// `missing` counts the members that a collected port lacks; `backend` enters for backend-exact ops only; it is null on the
+/// `absent` holds the members that a collected port lacks: a port that reads their labels is told which; `backend` enters for backend-exact ops only; it is null on the
 /// processor, where every op that may run on a card is what its class says.
 #[must_use]
 pub fn pre_image(
     plan: &Plan,
     node: &Node,
     inputs: &BTreeMap<&'static str, Vec<Bound<'_>>>,
-    missing: &BTreeMap<&'static str, usize>,
+    absent: &BTreeMap<&'static str, Vec<&Source>>,
     backend: &Value,
 ) -> Value {
     let mut ports = Map::new();
@@ -85,10 +85,32 @@ pub fn pre_image(
         drop(backend.as_object_mut().and_then(|backend| backend.remove("device")));
         document["backend"] = backend;
     }
-    if !missing.is_empty() {
-        document["missing"] = json!(missing);
+    if !absent.is_empty() {
+        let lacking = |(port, sources): (&&'static str, &Vec<&Source>)| ((*port).to_owned(), json!(sources.len()));
+        document["missing"] = absent.iter().map(lacking).collect::<Map<_, _>>().into();
+        let labels = |port: &&Input| Some((port.name.to_owned(), labels_of(plan, absent.get(port.name)?)));
+        let labelled = node.op.inputs().iter().filter(|port| port.arity == Arity::Labelled);
+        let known: Map<String, Value> = labelled.filter_map(|port| labels(&port)).collect();
+        if !known.is_empty() {
+            document["absent"] = known.into();
+        }
     }
     document
+}
+
+fn labels_of(plan: &Plan, sources: &[&Source]) -> Value {
+    let label = |source: &&Source| {
+        let mut document = Map::new();
+        add_labels(&mut document, &origin_of(source, plan));
+        Value::Object(document)
+    };
+    sources.iter().map(label).collect()
+}
+
+fn add_labels(document: &mut Map<String, Value>, origin: &Origin<'_>) {
+    document.insert("item".to_owned(), origin.item().into());
+    document.insert("case".to_owned(), json!(origin.case));
+    document.insert("axes".to_owned(), json!(origin.axes));
 }
 
 /// Returns a digest alone where that says everything, else an object that also says how the artifact is to be read.
@@ -103,9 +125,7 @@ fn member_document(plan: &Plan, port: &Input, member: &Bound<'_>) -> Value {
         document.insert("kind".to_owned(), origin.kind.into());
     }
     if port.arity == Arity::Labelled {
-        document.insert("item".to_owned(), origin.item().into());
-        document.insert("case".to_owned(), json!(origin.case));
-        document.insert("axes".to_owned(), json!(origin.axes));
+        add_labels(&mut document, &origin);
     }
     let digest = Value::String(member.digest.to_string());
     if document.is_empty() {

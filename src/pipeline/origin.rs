@@ -35,17 +35,7 @@ impl<'p> Bound<'p> {
     /// Returns what the plan says of this input's origin.
     #[must_use]
     pub fn origin(&self, plan: &'p Plan) -> Origin<'p> {
-        match self.source {
-            Source::Field { case, field, .. } => {
-                Origin { case: Some(case), axes: None, kind: &field.kind, options: Some(&field.options) }
-            }
-            Source::Output { node, port } => {
-                let node = &plan.nodes[*node];
-                let kind =
-                    node.op.outputs().iter().find(|output| output.name == *port).map_or("", |output| output.kind);
-                Origin { case: node.case.as_deref(), axes: Some(&node.axes), kind, options: None }
-            }
-        }
+        origin_of(self.source, plan)
     }
 
     /// Returns the name for people and for the lock: `phantom@p01.ct`, or `case p16.ct`.
@@ -55,10 +45,27 @@ impl<'p> Bound<'p> {
     }
 }
 
-/// Returns the name of a source for people and for the lock: `phantom@p01.ct`, or `case p16.ct`.
+/// Returns what the plan says of the origin of a source, whether its content is known or not.
+#[must_use]
+pub fn origin_of<'p>(source: &'p Source, plan: &'p Plan) -> Origin<'p> {
+    match source {
+        Source::Field { case, field, .. } => {
+            let case = Some(case.as_str()).filter(|case| !case.is_empty());
+            Origin { case, axes: None, kind: &field.kind, options: Some(&field.options) }
+        }
+        Source::Output { node, port } => {
+            let node = &plan.nodes[*node];
+            let kind = node.op.outputs().iter().find(|output| output.name == *port).map_or("", |output| output.kind);
+            Origin { case: node.case.as_deref(), axes: Some(&node.axes), kind, options: None }
+        }
+    }
+}
+
+/// Returns the name of a source for people and for the lock: `phantom@p01.ct`, `case p16.ct`, or `file scripts/fit.py`.
 #[must_use]
 pub fn label_of(source: &Source, plan: &Plan) -> String {
     match source {
+        Source::Field { case, name, .. } if case.is_empty() => format!("file {name}"),
         Source::Field { case, name, .. } => format!("case {case}.{name}"),
         Source::Output { node, port } => format!("{}.{port}", plan.nodes[*node].id),
     }

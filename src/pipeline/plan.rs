@@ -1,6 +1,6 @@
 //! The plan: every stage expanded over cases and axes into nodes, in the order in which they should run.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde_json::{Map, Value};
 
@@ -64,7 +64,7 @@ pub enum Source {
     },
     /// A field of a case.
     Field {
-        /// Case id.
+        /// Case id; empty for a file beside the pipeline, which belongs to none.
         case: String,
         /// Name of the field: `ct`.
         name: String,
@@ -97,8 +97,21 @@ pub struct Node {
     pub frozen: bool,
     /// How many members a collected input may lack.
     pub allow_missing: usize,
+    /// How long an execution may take; no part of the key.
+    pub timeout: Option<Duration>,
     /// Where the pipeline states the stage.
     pub place: Place,
+}
+
+/// A fold of a cross-validation: case ids.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fold {
+    /// Value of the axis `fold`.
+    pub name: String,
+    /// Cases that it learns from.
+    pub train: Vec<String>,
+    /// Cases that it is measured on.
+    pub test: Vec<String>,
 }
 
 /// A pipeline, checked and expanded.
@@ -111,6 +124,8 @@ pub struct Plan {
     pub file: PathBuf,
     /// Overrides given on the command line, `stage.param` -> value as written; recorded in the lock.
     pub overrides: BTreeMap<String, Value>,
+    /// Folds of the cross-validation, if there is one.
+    pub folds: Vec<Fold>,
     /// Nodes: every source stands before what needs it, and the stages of one case stand together as far as that allows,
     /// so that the first row of a table appears early.
     pub nodes: Vec<Node>,

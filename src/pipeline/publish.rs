@@ -101,8 +101,8 @@ pub fn sweep(folder: &Path) {
     }
 }
 
-/// `figure`, `figure-p16`, `figure-p16-msdnet-2`.
-fn base_name(publish: &str, node: &Node) -> String {
+/// Returns the stem of what a node publishes: `figure`, `figure-p16`, `figure-p16-msdnet-2`.
+pub(super) fn base_name(publish: &str, node: &Node) -> String {
     let parts = std::iter::once(publish).chain(node.case.as_deref()).chain(node.axes.values().map(String::as_str));
     parts.map(safe).collect::<Vec<_>>().join("-")
 }

@@ -19,13 +19,15 @@ use super::{
     execute::{Outcome, Report, Summary},
     lockfile::Lock,
     plan::Plan,
-    store::{Store, replace_file_lightly, store_fault},
+    store::{Store, remove_tree, replace_file_lightly, store_fault},
 };
 use crate::fault::{Fault, Result};
 
 const RUN_SCHEMA: u32 = 1;
 /// Folder of lock files among those of the runs.
 const LOCKS: &str = "locks";
+/// So many runs are kept; what was before is of no use to anybody, and a folder of thousands is slow.
+const KEPT: usize = 100;
 /// A stage's log gets a line of progress this often.
 const PROGRESS_EVERY_S: f64 = 1.0;
 
@@ -93,6 +95,7 @@ impl RunFolder {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let stem = format!("{}-{:03}", utc_text(now.as_secs()), now.subsec_millis());
         let (run, path) = unused_folder(&store.root().join("runs"), &stem)?;
+        prune(&store.root().join("runs"));
         let fault = |error| store_fault("write the log of the run", &path, &error);
         let events = File::create(path.join("events.jsonl")).map_err(fault)?;
         let info = RunInfo {
@@ -163,6 +166,12 @@ impl Observer for RunFolder {
                 }
                 return;
             }
+            Event::Log { node, line } => {
+                if let Some(log) = files.stages.get_mut(*node) {
+                    log.line(line);
+                }
+                return;
+            }
             // What nothing happened to needs no line: a run with nothing to do writes next to nothing.
             Event::Finished { outcome: Outcome::Cached | Outcome::NotSelected, .. } => return,
             Event::Started { node, .. } => {
@@ -223,6 +232,19 @@ pub fn stage_log(store: &Store, run: &str, node: &str) -> Option<String> {
     plain.then(|| fs::read_to_string(path).ok())?
 }
 
+/// Removes all but the latest runs. One that is still going on is among the latest, or its log is the price.
+fn prune(runs: &Path) {
+    let Ok(entries) = fs::read_dir(runs) else { return };
+    let names = entries.flatten().map(|entry| entry.file_name());
+    let mut names: Vec<_> =
+        names.filter(|name| name.to_str().is_some_and(|name| name.starts_with(|c: char| c.is_ascii_digit()))).collect();
+    names.sort();
+    for name in &names[..names.len().saturating_sub(KEPT)] {
+        // It is found again the next time.
+        drop(remove_tree(&runs.join(name)));
+    }
+}
+
 fn unused_folder(runs: &Path, stem: &str) -> Result<(String, PathBuf)> {
     let mut run = stem.to_owned();
     for n in 2.. {
@@ -273,6 +295,22 @@ mod tests {
         assert_eq!(utc_text(951_782_399), "20000228T235959Z");
         assert_eq!(utc_text(951_782_400), "20000229T000000Z");
         assert_eq!(utc_text(1_795_366_812), "20261122T170012Z");
+    }
+
+    #[test]
+    fn the_latest_runs_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        for n in 0..KEPT + 7 {
+            fs::create_dir_all(dir.path().join(format!("2026{n:04}T000000Z-000/stages"))).unwrap();
+        }
+        fs::create_dir(dir.path().join("locks")).unwrap();
+        prune(dir.path());
+        let kept: std::collections::BTreeSet<_> =
+            fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(kept.len(), KEPT + 1);
+        assert!(kept.contains(std::ffi::OsStr::new("locks")));
+        assert!(!kept.contains(std::ffi::OsStr::new("20260006T000000Z-000")));
+        assert!(kept.contains(std::ffi::OsStr::new("20260007T000000Z-000")));
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub fn schema(ops: &[&'static dyn Op]) -> Value {
                 "propertyNames": { "pattern": NAME },
                 "additionalProperties": { "type": ["string", "number", "boolean"] }
             },
+            "folds": folds(),
             "stages": {
                 "type": "object",
                 "minProperties": 1,
@@ -57,11 +58,29 @@ fn reference() -> Value {
     })
 }
 
+fn folds() -> Value {
+    let rule = |key: &str| json!({ "required": [key] });
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "description": "cross-validation: the axis `fold`, by k, leave_out or field",
+        "oneOf": [rule("k"), rule("leave_out"), rule("field")],
+        "properties": {
+            "k": { "type": "integer", "minimum": 2, "description": "so many folds; cases are dealt out in turn" },
+            "leave_out": { "type": "integer", "minimum": 1, "description": "a fold for each choice of so many cases" },
+            "field": { "type": "string", "pattern": NAME, "description": "field of the manifest that names the fold" },
+            "of": { "$ref": "#/$defs/group", "description": "the cases that are parted; all when absent" },
+            "together": { "type": "string", "pattern": NAME, "description": "cases with an equal field stay in one fold" },
+            "shuffle": { "type": "integer", "minimum": 0, "description": "number of a random order of the cases" }
+        }
+    })
+}
+
 fn group() -> Value {
     json!({
         "type": "string",
-        "pattern": "^(cases|train|validation|test|[A-Za-z][A-Za-z0-9_-]*=.+)$",
-        "description": "cases, train, validation, test, or <field>=<value>"
+        "pattern": "^(cases|train|validation|test|fold\\.train|fold\\.test|[A-Za-z][A-Za-z0-9_-]*=.+)$",
+        "description": "cases, train, validation, test, fold.train, fold.test, or <field>=<value>"
     })
 }
 
@@ -87,15 +106,8 @@ fn stage(ops: &[&'static dyn Op]) -> Value {
         "properties": {
             "uses": { "enum": names, "description": "the op" },
             "foreach": { "$ref": "#/$defs/group", "description": "one item per case" },
-            "matrix": {
-                "type": "object",
-                "propertyNames": { "pattern": NAME },
-                "description": "named axes: a list of values, or name -> reference; `seed` is the replicate number",
-                "additionalProperties": { "oneOf": [
-                    { "type": "array", "minItems": 1, "uniqueItems": true, "items": { "type": ["string", "number", "boolean"] } },
-                    { "type": "object", "minProperties": 1, "additionalProperties": { "$ref": "#/$defs/reference" } }
-                ] }
-            },
+            "matrix": axes("named axes, each with each: a list of values, or name -> reference; `seed` is the replicate number"),
+            "zip": axes("named axes of one length that go together: the first value of each, then the second"),
             "with": { "type": "object", "description": "inputs: port -> reference" },
             "params": { "type": ["object", "null"], "description": "parameters: values only" },
             "publish": { "type": "string", "pattern": NAME, "description": "name under results/<pipeline>/" },
@@ -106,11 +118,24 @@ fn stage(ops: &[&'static dyn Op]) -> Value {
                 "additionalProperties": false,
                 "properties": {
                     "memory_gb": { "type": "number", "exclusiveMinimum": 0 },
+                    "timeout_s": { "type": "number", "exclusiveMinimum": 0, "description": "seconds an item may take" },
                     "gpu": { "oneOf": [{ "type": "boolean" }, { "type": "integer", "minimum": 0 }] }
                 }
             }
         },
         "allOf": by_op
+    })
+}
+
+fn axes(description: &str) -> Value {
+    json!({
+        "type": "object",
+        "propertyNames": { "pattern": NAME },
+        "description": description,
+        "additionalProperties": { "oneOf": [
+            { "type": "array", "minItems": 1, "uniqueItems": true, "items": { "type": ["string", "number", "boolean"] } },
+            { "type": "object", "minProperties": 1, "additionalProperties": { "$ref": "#/$defs/reference" } }
+        ] }
     })
 }
 

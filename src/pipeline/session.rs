@@ -10,6 +10,7 @@ use super::{
     plan::Plan,
     publish,
     runs::RunFolder,
+    stale,
     store::Wait,
 };
 use crate::fault::{Fault, Result};
@@ -43,6 +44,8 @@ pub struct Finished {
     pub report: Report,
     /// Result files that were written, by name under `results/<name>/`.
     pub published: Vec<String>,
+    /// Result files of earlier runs that no stage publishes any more; told after a full run.
+    pub stale: Vec<String>,
     /// Whether the lock file was written.
     pub lock_changed: bool,
     /// What decides the exit code, if the run did not succeed.
@@ -81,11 +84,17 @@ pub fn run(
         fault.get_or_insert(late);
         (Vec::new(), false, None)
     });
+    let stale = if fault.is_none() && options.only.is_none() {
+        let current = publish::items(plan, context, &report)?.into_iter().map(|item| item.name).collect();
+        stale::stale(context.store, &plan.name, &places.results, &current)
+    } else {
+        Vec::new()
+    };
     // Without it the next run hashes more; no reason to fail.
     drop(context.cache.save());
     observer.event(&Event::RunFinished { summary: &report.summary() });
     log.finish(&report, fault.as_ref(), lock.as_ref());
-    Ok(Finished { run: log.id().to_owned(), report, published, lock_changed, fault })
+    Ok(Finished { run: log.id().to_owned(), report, published, stale, lock_changed, fault })
 }
 
 /// Publishes and locks, alone among the runs of this pipeline.

@@ -31,7 +31,8 @@ pub enum Arity {
     OptionalMany,
     /// One, or a collected list of at least one. A list of one is the same as the one.
     OneOrMany,
-    /// A collected list whose item ids and axes the stage reads, so that they are part of the key (tables).
+    /// A collected list whose item ids and axes the stage reads, so that they are part of the key (tables). Members that
+    /// an incomplete collection lacks are in the list, without a path.
     Labelled,
 }
 
@@ -48,12 +49,20 @@ impl Arity {
 pub struct Input {
     /// Name under `with:`.
     pub name: &'static str,
-    /// The kinds of artifact it accepts: `"ct"`, `"mesh"`, `"label"`, …
+    /// The kinds of artifact it accepts: `"ct"`, `"mesh"`, `"label"`, …; none means any.
     pub kinds: &'static [&'static str],
     /// How many.
     pub arity: Arity,
     /// One line for `show <op>`.
     pub doc: &'static str,
+}
+
+impl Input {
+    /// Returns whether it accepts artifacts of a kind.
+    #[must_use]
+    pub fn takes(&self, kind: &str) -> bool {
+        self.kinds.is_empty() || self.kinds.contains(&kind)
+    }
 }
 
 /// A named, typed output of a stage.
@@ -162,7 +171,8 @@ pub struct Artifact {
     pub axes: BTreeMap<String, String>,
     /// Kind: `"ct"`, `"mesh"`, …
     pub kind: String,
-    /// File or folder; none for a value that lives in the manifest alone (a ball-shaped defect).
+    /// File or folder; none for a value that lives in the manifest alone (a ball-shaped defect), and for what an
+    /// incomplete collection lacks.
     pub path: Option<PathBuf>,
     /// What the manifest says of how to read it: series, frame, unit, repairs. Empty for outputs of stages.
     pub options: Map<String, Value>,
@@ -172,6 +182,13 @@ pub struct Artifact {
 pub trait Progress: Send + Sync {
     /// Says that `done` of `total` steps are done, with a short note (`loss 0.034`).
     fn step(&self, done: u64, total: u64, note: &str);
+    /// Returns whether its time is over, which [`Self::cancelled`] says too; a stage that cannot go on later lets a
+    /// stopped run wait, and a late one not.
+    fn expired(&self) -> bool {
+        false
+    }
+    /// Takes a line that a program which the stage runs has written; it belongs into the log of the stage alone.
+    fn log(&self, _line: &str) {}
     /// Returns whether the run was asked to stop; a long stage looks between steps and returns [`Fault`] `Interrupted`.
     fn cancelled(&self) -> bool;
 }
@@ -246,6 +263,26 @@ pub struct ParamFault {
     pub why: String,
 }
 
+/// What a stage declares of itself where its op has no ports of its own.
+#[derive(Clone, Debug)]
+pub struct Declaration<'a> {
+    /// The ports under `with:`, and whether a list is collected for each.
+    pub inputs: Vec<(&'a str, bool)>,
+    /// The parameters as written, variables not replaced.
+    pub params: Value,
+}
+
+/// A file that an execution depends on beside its artifacts: a program, a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnFile {
+    /// The input port that it goes to.
+    pub port: &'static str,
+    /// Its name in the pipeline, which names no machine.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
 /// A stage as the engine sees it: the object-safe side of [`Stage`].
 pub trait Op: Send + Sync {
     /// Name under `uses:`.
@@ -273,6 +310,17 @@ pub trait Op: Send + Sync {
     /// # Errors
     /// When a parameter is unknown, of the wrong type or out of range.
     fn resolve(&self, written: &Value) -> std::result::Result<Value, ParamFault>;
+    /// Returns this op with the ports that a stage declares; none for an op whose ports are fixed.
+    ///
+    /// # Errors
+    /// When the declaration is at fault.
+    fn declared(&self, _declaration: &Declaration<'_>) -> std::result::Result<Option<&'static dyn Op>, ParamFault> {
+        Ok(None)
+    }
+    /// Returns the files that an execution depends on beside its artifacts; `folder` is that of the pipeline.
+    fn files(&self, _params: &Value, _folder: &Path) -> Vec<OwnFile> {
+        Vec::new()
+    }
     /// Does the work with resolved parameters.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The built-in stages, one a file: parameters, ports, and `run` = load, call, save. The registry is one slice.
 
 pub mod align;
+pub mod command;
 mod compare;
 mod displace;
 mod figure;
@@ -47,6 +48,7 @@ pub static OPS: &[&dyn Op] = &[
     &Typed::<Compare>::new(),
     &Typed::<Figure>::new(),
     &Typed::<Table>::new(),
+    &command::COMMAND,
 ];
 
 /// Returns the stage of that name.

@@ -1,5 +1,7 @@
 //! `table`: from the rows of all comparisons to the paper's table.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Map, Value};
 
 use super::{load, save};
@@ -26,7 +28,10 @@ impl Stage for Table {
     type Params = TableParams;
 
     fn run(params: &TableParams, job: &Job<'_>) -> Result<()> {
-        let rows = job.many("rows").iter().map(labelled).collect::<Result<Vec<_>>>()?;
+        let mut rows = job.many("rows").iter().map(labelled).collect::<Result<Vec<_>>>()?;
+        if params.by != FOLD {
+            without_folds(&mut rows);
+        }
         let rendered = table::render(&rows, params)?;
         let folder = job.output("table")?;
         save::folder(folder)?;
@@ -36,6 +41,28 @@ impl Stage for Table {
             save::bytes(&folder.join("table").with_extension(extension), text.as_bytes())?;
         }
         Ok(())
+    }
+}
+
+/// The axis of a cross-validation.
+const FOLD: &str = "fold";
+
+/// Takes the fold out of the labels: a case that is measured in one fold has one row, and one that is measured in several
+/// has so many replicates, over which a table averages as over seeds.
+fn without_folds(rows: &mut [LabelledRow]) {
+    let mut folds: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for row in rows.iter() {
+        if let Some(fold) = row.axes.get(FOLD) {
+            folds.entry(row.case.clone()).or_default().insert(fold.clone());
+        }
+    }
+    let several = folds.values().any(|of_case| of_case.len() > 1);
+    for row in rows {
+        let Some(fold) = row.axes.remove(FOLD).filter(|_| several) else { continue };
+        row.seed = Some(match row.seed.take() {
+            Some(seed) => format!("{seed}/{fold}"),
+            None => fold,
+        });
     }
 }
 

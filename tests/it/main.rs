@@ -1,5 +1,6 @@
 //! The one integration-test binary: each module is one door into the program.
 
+mod acceptance;
 mod align;
 mod architecture;
 mod bad_input;

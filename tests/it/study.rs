@@ -188,3 +188,78 @@ fn a_failing_case_does_not_stop_the_others_and_the_table_says_n_of_n() {
     let failed = room.ok(&["log", "--failed"]);
     assert!(failed.contains("align@a"), "{failed}");
 }
+
+#[test]
+fn acceptance_08_training_in_the_store_killed_at_any_step_ends_with_the_same_bytes() {
+    let part = PIPELINE.split_once("  infer:").unwrap().0.replace("depth: 3", "depth: 8");
+    let part = part.replace("epochs: 1", "epochs: 6").replace("seed: [1, 2]", "seed: [1]");
+    let room = |text: &str| {
+        let room = Room::new();
+        room.write("pipelines/small.yaml", text);
+        room.write("data-manifests/small.yaml", MANIFEST);
+        room
+    };
+    let whole = room(&part);
+    whole.ok(&["run"]);
+    let lock = fs::read(whole.path("pipelines/small.lock")).unwrap();
+    let killed = room(&part);
+    killed.ok(&["run", "phantom", "align", "voxelize"]);
+    let mut checkpoints = 0;
+    for pause_ms in [150, 250, 400, 300, 200] {
+        let mut child = killed.start(&["run"]);
+        thread::sleep(Duration::from_millis(pause_ms));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        checkpoints += usize::from(!crate::door::files_below(&killed.path(".calvaria/partial")).is_empty());
+    }
+    killed.ok(&["run"]);
+    assert!(fs::read(killed.path("pipelines/small.lock")).unwrap() == lock, "another model after kill -9");
+    assert!(crate::door::files_below(&killed.path(".calvaria/partial")).is_empty(), "checkpoints are left");
+    println!("{checkpoints} of 5 kills left checkpoints");
+}
+
+/// Five rows that were measured elsewhere, and a table of them.
+const ROWS: &str = "calvaria: 1
+name: small
+seed: 7
+manifest: ../data-manifests/small.yaml
+stages:
+  measured:
+    uses: command
+    foreach: test
+    with: { row: case.label }
+    params:
+      argv: [cp, '{in.row}', '{out.row}']
+      outputs: { row: { kind: row, file: row.json } }
+  table1:
+    uses: table
+    with: { rows: { collect: measured.row } }
+    publish: table1
+";
+
+#[test]
+fn acceptance_15_a_table_of_four_of_five_says_so() {
+    let room = Room::new();
+    room.write("pipelines/small.yaml", ROWS);
+    let case = |n: usize| format!("  p{n}: {{ split: test, label: {{ path: p{n}.json }} }}\n");
+    room.write(
+        "data-manifests/small.yaml",
+        format!("manifest: 1\nroot: ../data\ncases:\n{}", (1..6).map(case).collect::<String>()),
+    );
+    for n in 1..6 {
+        room.write(&format!("data/p{n}.json"), format!("{{\"status\": \"ok\", \"dsc\": 0.9{n}}}\n"));
+    }
+    room.write("data/p4.json", "no row");
+    let said = room.run(&["run"]);
+    assert_eq!(said.code, Some(3), "{}", said.err);
+    assert!(said.err.contains("measured@p4") && said.err.contains("is no row"), "{}", said.err);
+    assert!(!room.path("results/small/table1.md").exists(), "a table of an incomplete set");
+    room.write("pipelines/small.yaml", format!("{ROWS}    allow_missing: 1\n"));
+    assert_eq!(room.run(&["run"]).code, Some(3), "the case has failed all the same");
+    let table = fs::read_to_string(room.path("results/small/table1.md")).unwrap();
+    assert!(table.contains("4 of 5") && table.contains("p4"), "{table}");
+    room.write("data/p4.json", "{\"status\": \"ok\", \"dsc\": 0.94}\n");
+    room.ok(&["run"]);
+    let table = fs::read_to_string(room.path("results/small/table1.md")).unwrap();
+    assert!(table.contains("5 of 5") && !table.contains("4 of 5"), "{table}");
+}

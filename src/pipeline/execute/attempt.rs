@@ -2,9 +2,9 @@
 
 use std::{
     collections::BTreeMap,
-    path::Path,
+    path::{Path, PathBuf},
     sync::atomic::Ordering,
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use super::{
@@ -18,10 +18,10 @@ use crate::{
     numeric::Seed,
     pipeline::{
         events::Event,
-        origin::Bound,
+        origin::{Bound, Origin, origin_of},
         plan::{Node, Source},
         record::Record,
-        stage::{Artifact, Job, Progress},
+        stage::{Arity, Artifact, Job, Progress},
         store::{Verdict, Wait, Workspace, store_fault},
     },
 };
@@ -40,13 +40,13 @@ impl<'a> Pass<'a> {
         }
         self.mend_inputs(keyed)?;
         let workspace = store.workspace(&keyed.key)?;
-        let progress = NodeProgress { pass: self, node: &node.id };
+        let progress = NodeProgress { pass: self, node: &node.id, begun: Instant::now(), timeout: node.timeout };
         let job = self.job(node, keyed, &workspace, &progress)?;
         let expected_seconds = store.expected_seconds(&node.id, node.op.name());
         self.observer.event(&Event::Started { node: &node.id, expected_seconds });
 
         let begun = Instant::now();
-        node.op.run(&node.params, &job)?;
+        node.op.run(&node.params, &job).map_err(|fault| progress.in_time(fault))?;
         let seconds = begun.elapsed().as_secs_f64();
 
         self.check_unchanged(keyed)?;
@@ -121,8 +121,14 @@ impl<'a> Pass<'a> {
         for (port, list) in &keyed.inputs {
             let artifact =
                 |(i, bound)| self.artifact(bound, workspace, &Path::new("in").join(port).join(format!("{i}")));
-            let artifacts: Result<Vec<_>> = list.iter().enumerate().map(artifact).collect();
-            inputs.insert((*port).to_owned(), artifacts?);
+            let mut artifacts = list.iter().enumerate().map(artifact).collect::<Result<Vec<_>>>()?;
+            if reads_labels(node, port)
+                && let Some(absent) = keyed.absent.get(port)
+            {
+                artifacts.extend(absent.iter().map(|source| labelled(&origin_of(source, self.plan), None)));
+                artifacts.sort_by(|a, b| a.item.cmp(&b.item));
+            }
+            inputs.insert((*port).to_owned(), artifacts);
         }
         let mut outputs = BTreeMap::new();
         for output in node.op.outputs() {
@@ -157,20 +163,48 @@ impl<'a> Pass<'a> {
                 Some(link)
             }
         };
-        Ok(Artifact {
-            item: origin.item(),
-            case: origin.case.map(str::to_owned),
-            axes: origin.axes.cloned().unwrap_or_default(),
-            kind: origin.kind.to_owned(),
-            path,
-            options: origin.options.cloned().unwrap_or_default(),
-        })
+        Ok(labelled(&origin, path))
     }
+}
+
+/// Returns an artifact; without a path it is one that an incomplete collection lacks.
+fn labelled(origin: &Origin<'_>, path: Option<PathBuf>) -> Artifact {
+    Artifact {
+        item: origin.item(),
+        case: origin.case.map(str::to_owned),
+        axes: origin.axes.cloned().unwrap_or_default(),
+        kind: origin.kind.to_owned(),
+        path,
+        options: origin.options.cloned().unwrap_or_default(),
+    }
+}
+
+/// Whether a port reads who its members are, and so is told of those that are not there.
+fn reads_labels(node: &Node, port: &str) -> bool {
+    node.op.inputs().iter().any(|input| input.name == port && input.arity == Arity::Labelled)
 }
 
 struct NodeProgress<'p, 'a> {
     pass: &'p Pass<'a>,
     node: &'p str,
+    begun: Instant,
+    timeout: Option<Duration>,
+}
+
+impl NodeProgress<'_, '_> {
+    fn late(&self) -> Option<Duration> {
+        self.timeout.filter(|&timeout| self.begun.elapsed() >= timeout)
+    }
+
+    /// A stage that was told to stop because its time was over has failed; the run goes on.
+    fn in_time(&self, fault: Fault) -> Fault {
+        let stopped = self.pass.options.cancelled.load(Ordering::Relaxed) != 0;
+        match self.late().filter(|_| matches!(fault.kind, Kind::Interrupted(_)) && !stopped) {
+            Some(timeout) => Fault::unfit(format!("it was not done after {} s", timeout.as_secs_f64()))
+                .hint("allow it more with `resources: { timeout_s: … }`"),
+            None => fault,
+        }
+    }
 }
 
 impl Progress for NodeProgress<'_, '_> {
@@ -178,7 +212,13 @@ impl Progress for NodeProgress<'_, '_> {
         self.pass.observer.event(&Event::Progress { node: self.node, done, total, note });
     }
     fn cancelled(&self) -> bool {
-        self.pass.options.cancelled.load(Ordering::Relaxed) != 0
+        self.pass.options.cancelled.load(Ordering::Relaxed) != 0 || self.late().is_some()
+    }
+    fn expired(&self) -> bool {
+        self.late().is_some()
+    }
+    fn log(&self, line: &str) {
+        self.pass.observer.event(&Event::Log { node: self.node, line });
     }
 }
 

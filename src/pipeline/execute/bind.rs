@@ -21,6 +21,8 @@ pub(in crate::pipeline) struct Keyed<'p> {
     pub(in crate::pipeline) key: StageKey,
     pub(super) pre_image: Value,
     pub(super) inputs: BTreeMap<&'static str, Vec<Bound<'p>>>,
+    /// Members that a collected port lacks.
+    pub(super) absent: BTreeMap<&'static str, Vec<&'p Source>>,
     pub(super) incomplete: BTreeMap<String, Share>,
 }
 
@@ -49,16 +51,20 @@ pub(in crate::pipeline) fn bind<'p, 'r>(
 ) -> Binding<'p> {
     let node = &plan.nodes[index];
     let mut inputs = BTreeMap::new();
-    let mut missing = BTreeMap::new();
+    let mut absent_members = BTreeMap::new();
     let mut incomplete = BTreeMap::new();
     for (name, sources) in &node.inputs {
         let mut found = Vec::with_capacity(sources.len());
         let mut absent = None;
+        let mut without = Vec::new();
         for source in sources {
             match find(source, fields, result_of) {
                 Ok(Finding::Known(bound)) => found.push(bound),
-                Ok(Finding::Unwritten) => {}
-                Ok(Finding::Without(by)) => absent = absent.or(Some(by)),
+                Ok(Finding::Unwritten) => without.push(source),
+                Ok(Finding::Without(by)) => {
+                    absent = absent.or(Some(by));
+                    without.push(source);
+                }
                 Err(fault) => return Binding::Faulty(fault),
             }
         }
@@ -74,7 +80,7 @@ pub(in crate::pipeline) fn bind<'p, 'r>(
                     );
                 }
                 if lacking > 0 {
-                    missing.insert(*name, lacking);
+                    absent_members.insert(*name, without);
                     incomplete.insert((*name).to_owned(), share);
                 }
             }
@@ -91,9 +97,9 @@ pub(in crate::pipeline) fn bind<'p, 'r>(
             inputs.insert(*name, found);
         }
     }
-    let pre_image = pre_image(plan, node, &inputs, &missing, backend);
+    let pre_image = pre_image(plan, node, &inputs, &absent_members, backend);
     match StageKey::of(&pre_image) {
-        Ok(key) => Binding::Ready(Box::new(Keyed { key, pre_image, inputs, incomplete })),
+        Ok(key) => Binding::Ready(Box::new(Keyed { key, pre_image, inputs, absent: absent_members, incomplete })),
         Err(fault) => Binding::Faulty(fault),
     }
 }

@@ -42,7 +42,9 @@ impl<'a> Fields<'a> {
                 let entry = lock.entries.get(&node.id);
                 let digest = entry.and_then(|entry| entry.digest_of(&label_of(source, plan)));
                 let locked = digest
-                    .ok_or_else(|| Fault::new(Kind::Differs, format!("the lock file does not have `{name}` of {case}")))
+                    .ok_or_else(|| {
+                        Fault::new(Kind::Differs, format!("the lock file does not have {}", label_of(source, plan)))
+                    })
                     .and_then(|digest| declared_as(digest, case, name, field));
                 known.insert((case.as_str(), name.as_str()), Arc::new(OnceLock::from(locked)));
             }
@@ -101,6 +103,11 @@ pub fn check_inputs(plan: &Plan, only: Option<&BTreeSet<usize>>) -> Result<()> {
             let Source::Field { case, name, field } = source else { continue };
             let Some(path) = field.path.as_deref().filter(|_| seen.insert((case, name))) else { continue };
             if let Err(error) = std::fs::metadata(path) {
+                if case.is_empty() {
+                    return Err(Fault::file("read", path, &error)
+                        .within(format!("{}: `{name}`", node.id))
+                        .hint("a program is looked for in PATH, or beside the pipeline if its name has a `/`"));
+                }
                 return Err(Fault::file("read", path, &error)
                     .within(format!("case {case}: `{name}`"))
                     .hint(format!("it is named at {}; --data-root DIR puts the data elsewhere", field.place)));

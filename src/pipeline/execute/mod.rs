@@ -25,6 +25,7 @@ pub(super) use bind::{Binding, bind};
 pub(super) use fields::Fields;
 pub use fields::check_inputs;
 pub use report::{NodeResult, Outcome, Report, Summary, UsedInput};
+pub(super) use schedule::dependents;
 pub use schedule::with_sources;
 
 use super::{

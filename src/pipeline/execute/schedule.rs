@@ -261,7 +261,8 @@ pub fn with_sources(plan: &Plan, targets: &BTreeSet<usize>) -> BTreeSet<usize> {
         .collect()
 }
 
-fn dependents(plan: &Plan) -> Vec<Vec<usize>> {
+/// Returns for each node the nodes that take its outputs.
+pub(in crate::pipeline) fn dependents(plan: &Plan) -> Vec<Vec<usize>> {
     let mut dependents = vec![Vec::new(); plan.nodes.len()];
     for index in 0..plan.nodes.len() {
         for source in sources_of(plan, index) {

@@ -6,7 +6,7 @@ use crate::{
     fault::Result,
     pipeline::{
         diagnose::{Mark, suggest},
-        spec::{Axis, AxisValue, Spec},
+        spec::{Axis, AxisValue, Spec, StageSpec},
     },
 };
 
@@ -20,9 +20,9 @@ pub(super) struct Axes<'a> {
 
 impl<'a> Axes<'a> {
     /// Gathers the axes of all stages, and refuses one that is declared again with other values.
-    pub(super) fn gather(spec: &'a Spec) -> Result<Self> {
-        let mut by_name: BTreeMap<&str, &Axis> = BTreeMap::new();
-        for axis in spec.stages.iter().flat_map(|stage| &stage.matrix) {
+    pub(super) fn gather(spec: &'a Spec, fold: Option<&'a Axis>) -> Result<Self> {
+        let mut by_name: BTreeMap<&str, &Axis> = fold.map(|axis| (axis.name.text.as_str(), axis)).into_iter().collect();
+        for axis in spec.stages.iter().flat_map(StageSpec::own_axes) {
             let Some(first) = by_name.insert(&axis.name.text, axis) else { continue };
             if !same_values(first, axis) {
                 let what = format!("the axis `{}` is declared again with other values", axis.name.text);
@@ -63,9 +63,10 @@ fn same_values(a: &Axis, b: &Axis) -> bool {
     sorted(a) == sorted(b)
 }
 
-/// Returns all points of a stage's own axes; the last axis varies fastest.
-pub(super) fn product(axes: &[Axis]) -> Vec<Point> {
-    axes.iter().fold(vec![Point::new()], |points, axis| {
+/// Returns all points of a stage's own axes: those of `matrix` each with each, the last varying fastest, and with each of
+/// them those of `zip`, which go together.
+pub(super) fn product(stage: &StageSpec) -> Vec<Point> {
+    let points = stage.matrix.iter().fold(vec![Point::new()], |points, axis| {
         let extend = |point: &Point| {
             let point = point.clone();
             axis.values.iter().map(move |value| {
@@ -75,7 +76,14 @@ pub(super) fn product(axes: &[Axis]) -> Vec<Point> {
             })
         };
         points.iter().flat_map(extend).collect()
-    })
+    });
+    let Some(length) = stage.zip.first().map(|axis| axis.values.len()) else { return points };
+    let together = |i: usize| -> Point {
+        let pair = |axis: &Axis| Some((axis.name.text.clone(), axis.values.get(i)?.text.clone()));
+        stage.zip.iter().filter_map(pair).collect()
+    };
+    let zipped: Vec<Point> = (0..length).map(together).collect();
+    points.iter().flat_map(|point| zipped.iter().filter_map(|other| join(point, other))).collect()
 }
 
 /// Returns both points as one, or none where they differ on an axis that both have.

@@ -1,6 +1,6 @@
 //! The inputs of an item: one artifact by the same case and axes, or a list sorted by item id; and the node made of them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use super::{
     axes::{Point, agree},
@@ -12,14 +12,22 @@ use crate::{
     fault::Result,
     numeric::Seed,
     pipeline::{
-        plan::{Item, Node, Source},
+        plan::{Field, Item, Node, Place, Source},
         spec::{
-            SEED_AXIS,
+            FOLD_AXIS, SEED_AXIS,
             reference::{Binding, Group, Reference},
         },
-        stage::Arity,
+        stage::{Arity, OwnFile},
     },
 };
+
+/// A file beside the pipeline is like a field of no case.
+fn own_file(file: OwnFile, place: Place) -> Source {
+    // Relative paths hold where the stage runs too, which is elsewhere.
+    let path = std::path::absolute(&file.path).unwrap_or(file.path);
+    let field = Field { kind: "file".to_owned(), path: Some(path), place, ..Field::default() };
+    Source::Field { case: String::new(), name: file.name, field }
+}
 
 impl Layout<'_> {
     /// Returns the node of an item.
@@ -39,11 +47,16 @@ impl Layout<'_> {
             }
         }
         let id = self.name(stage, case, &draft.point);
+        let params = params.at(&draft.point, &id)?;
+        let folder = self.spec.source.file.parent().unwrap_or(Path::new(""));
+        for file in linked.op.files(&params, folder) {
+            inputs.insert(file.port, vec![own_file(file, self.spec.source.place(linked.stage.name.mark))]);
+        }
         let case = case.map(|case| self.items[case].id.clone());
         Ok(Node {
             stage: linked.stage.name.text.clone(),
             op: linked.op,
-            params: params.at(&draft.point, &id)?,
+            params,
             seed: Seed::derive(
                 self.spec.seed,
                 linked.op.name(),
@@ -57,6 +70,7 @@ impl Layout<'_> {
             publish: linked.stage.publish.as_ref().map(|publish| publish.text.clone()),
             frozen: linked.stage.frozen,
             allow_missing: linked.stage.allow_missing,
+            timeout: linked.stage.resources.timeout_s.map(Duration::from_secs_f64),
             place: self.spec.source.place(linked.stage.name.mark),
         })
     }
@@ -64,7 +78,7 @@ impl Layout<'_> {
     /// Returns the replicate number: the value of `seed` where the stage itself declares that axis, else 0. A seed that
     /// came along an edge says which input it was, and leaves this stage's own stream alone.
     fn replicate(&self, stage: usize, point: &Point) -> u64 {
-        let own = self.stages[stage].stage.matrix.iter().any(|axis| axis.name.text == SEED_AXIS);
+        let own = self.stages[stage].stage.own_axes().any(|axis| axis.name.text == SEED_AXIS);
         own.then(|| point.get(SEED_AXIS)?.parse().ok()).flatten().unwrap_or(0)
     }
 
@@ -103,7 +117,7 @@ impl Layout<'_> {
 
     fn field(&self, stage: usize, item: &Item, name: &str, edge: &LinkedEdge<'_>) -> Result<Option<Source>> {
         let Some(field) = item.fields.get(name) else { return Ok(None) };
-        if !edge.input.kinds.contains(&field.kind.as_str()) {
+        if !edge.input.takes(&field.kind) {
             let reference = format!("case.{name}");
             return Err(wrong_kind(self.spec, self.stages[stage].op, edge, &reference, &field.kind));
         }
@@ -120,6 +134,10 @@ impl Layout<'_> {
         target: Target<'_>,
     ) -> Result<Vec<Source>> {
         let cases = match over {
+            Some(Group::Fold(side)) => {
+                let fold = draft.point.get(FOLD_AXIS).map_or("", String::as_str);
+                (0..self.items.len()).filter(|&case| self.folds.has(*side, fold, case)).collect()
+            }
             Some(group) => members(self.spec, self.items, group, edge.edge.mark)?,
             None => (0..self.items.len()).collect(),
         };

@@ -1,7 +1,10 @@
 //! Each stage with its op, its cases and its edges, every edge checked: the port exists, the reference exists, one
 //! artifact meets a port for one, a list meets a port for a list, and the kinds agree.
 
-use super::axes::Axes;
+use super::{
+    axes::Axes,
+    folds::{Folds, no_folds},
+};
 use crate::{
     fault::{Fault, Result},
     pipeline::{
@@ -11,7 +14,7 @@ use crate::{
             Edge, Spec, StageSpec,
             reference::{Binding, Group, Reference},
         },
-        stage::{Arity, Input, Op, Output},
+        stage::{Arity, Declaration, Input, Op, Output, ParamFault},
     },
 };
 
@@ -45,11 +48,21 @@ pub(super) fn link<'a>(
     items: &[Item],
     ops: &[&'static dyn Op],
     axes: &Axes<'a>,
+    folds: &Folds,
 ) -> Result<Vec<Linked<'a>>> {
     let mut stages = Vec::with_capacity(spec.stages.len());
     for stage in &spec.stages {
         let op = find_op(spec, stage, ops)?;
-        let cases = stage.foreach.as_ref().map(|(group, mark)| members(spec, items, group, *mark)).transpose()?;
+        if let Some((group, mark)) = groups(stage).find(|(group, _)| matches!(group, Group::Fold(_)))
+            && folds.axis.is_none()
+        {
+            return Err(no_folds(spec, group, *mark));
+        }
+        let cases = stage.foreach.as_ref().map(|(group, mark)| match group {
+            Group::Fold(side) => Ok(folds.members(*side)),
+            group => members(spec, items, group, *mark),
+        });
+        let cases = cases.transpose()?;
         let edges = stage.with.iter().map(|edge| Ok(LinkedEdge { edge, input: find_input(spec, op, edge)? }));
         stages.push(Linked { stage, op, cases, edges: edges.collect::<Result<_>>()? });
     }
@@ -62,12 +75,40 @@ pub(super) fn link<'a>(
     Ok(stages)
 }
 
+/// Returns the groups that a stage names, with their places.
+fn groups(stage: &StageSpec) -> impl Iterator<Item = &(Group, Mark)> {
+    let over = stage.with.iter().filter_map(|edge| match &edge.binding {
+        Binding::Collect { over, .. } => over.as_ref(),
+        Binding::One(_) => None,
+    });
+    stage.foreach.iter().chain(over)
+}
+
 fn find_op(spec: &Spec, stage: &StageSpec, ops: &[&'static dyn Op]) -> Result<&'static dyn Op> {
     let uses = &stage.uses;
-    ops.iter().copied().find(|op| op.name() == uses.text).ok_or_else(|| {
+    let found = ops.iter().copied().find(|op| op.name() == uses.text).ok_or_else(|| {
         let hint = suggest(&uses.text, ops.iter().map(|op| op.name()));
         spec.source.fault(uses.mark, format!("there is no op `{}`", uses.text.escape_debug())).hint(hint)
-    })
+    })?;
+    let mark_of = |fault: &ParamFault| {
+        let path: Vec<&str> = fault.name.iter().flat_map(|name| name.split('.')).collect();
+        stage.param_mark(&path)
+    };
+    let declared = found.declared(&declaration(stage)).map_err(|fault| {
+        let name = fault.name.as_ref().map_or_else(String::new, |name| format!("parameter `{name}` of "));
+        let what = format!("{name}`{}`: {}", stage.name.text, fault.why);
+        spec.source.fault(mark_of(&fault), what).hint(format!("`calvaria show {} --params`", found.name()))
+    })?;
+    Ok(declared.unwrap_or(found))
+}
+
+/// Returns what a stage says of itself to an op that has no ports of its own.
+fn declaration(stage: &StageSpec) -> Declaration<'_> {
+    let collected = |edge: &Edge| matches!(edge.binding, Binding::Collect { .. });
+    Declaration {
+        inputs: stage.with.iter().map(|edge| (edge.port.text.as_str(), collected(edge))).collect(),
+        params: stage.params.as_ref().and_then(|node| node.to_json().ok()).unwrap_or_default(),
+    }
 }
 
 fn find_input(spec: &Spec, op: &'static dyn Op, edge: &Edge) -> Result<&'static Input> {
@@ -89,15 +130,27 @@ pub(super) fn members(spec: &Spec, items: &[Item], group: &Group, mark: Mark) ->
     let Group::Where { name, .. } = group else {
         return Err(fault.hint("the manifest has no case that is not excluded"));
     };
-    let names = || items.iter().flat_map(|item| item.attributes.keys()).map(String::as_str);
-    if !names().any(|known| known == name) {
-        return Err(fault.hint(format!("no case has `{name}`; {}", suggest(name, names()))));
+    if !attributes(items).any(|known| known == name) {
+        return Err(fault.hint(format!("no case has `{name}`; {}", suggest(name, attributes(items)))));
     }
     let mut values: Vec<&str> = items.iter().filter_map(|item| item.attributes.get(name)).map(String::as_str).collect();
     values.sort_unstable();
     values.dedup();
     values.truncate(12);
     Err(fault.hint(format!("the cases have `{name}`: {}", values.join(", "))))
+}
+
+fn attributes(items: &[Item]) -> impl Iterator<Item = &str> {
+    items.iter().flat_map(|item| item.attributes.keys()).map(String::as_str)
+}
+
+/// Returns the fault of a case that lacks a field which the folds go by.
+pub(super) fn attribute_missing(spec: &Spec, items: &[Item], field: &str, case: &str, mark: Mark) -> Fault {
+    let fault = spec.source.fault(mark, format!("the case `{case}` has no `{field}`"));
+    if attributes(items).any(|known| known == field) {
+        return fault.hint("every case that is parted needs it in the manifest");
+    }
+    fault.hint(suggest(field, attributes(items)))
 }
 
 /// Refuses a stage that lacks an input which its op needs.
@@ -240,7 +293,7 @@ fn check_kind(
     target: Target<'_>,
 ) -> Result<()> {
     match target {
-        Target::Output { output, .. } if !edge.input.kinds.contains(&output.kind) => {
+        Target::Output { output, .. } if !edge.input.takes(output.kind) => {
             Err(wrong_kind(spec, linked.op, edge, &reference.to_string(), output.kind))
         }
         _ => Ok(()),

@@ -2,6 +2,7 @@
 //! its cases and axes.
 //!
 //! ```text
+//! folds   cases parted for cross-validation; nobody on both sides
 //! axes    one table of all axes
 //! link    stages -> ops, references -> outputs; kinds, arity, groups, cycles       (per stage)
 //! rows    axes travel along edges                                                 (per item)
@@ -15,7 +16,11 @@ mod axes;
 pub(super) mod fakes;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod fold_tests;
+mod folds;
 mod inputs;
+mod leaks;
 mod link;
 mod order;
 mod params;
@@ -36,16 +41,19 @@ use crate::fault::Result;
 /// Usage, with file, line and column, for everything that can be wrong before anything runs: unknown ops, ports, stages,
 /// fields, axes, parameters; edges of the wrong kind or arity; empty groups; incomplete collections; cycles.
 pub fn expand(spec: &Spec, items: &[Item], ops: &[&'static dyn Op]) -> Result<Plan> {
-    let axes = axes::Axes::gather(spec)?;
-    let stages = link::link(spec, items, ops, &axes)?;
+    leaks::check(items)?;
+    let folds = folds::Folds::of(spec, items)?;
+    let axes = axes::Axes::gather(spec, folds.axis.as_ref())?;
+    let stages = link::link(spec, items, ops, &axes, &folds)?;
     let sequence = order::stages(spec, &stages)?;
-    let nodes = rows::lay_out(spec, items, &axes, &stages, &sequence)?;
+    let nodes = rows::lay_out(spec, items, &axes, &folds, &stages, &sequence)?;
     let nodes = order::depth_first(nodes, items);
     Ok(Plan {
         name: spec.name.clone(),
         seed: spec.seed,
         file: spec.source.file.clone(),
         overrides: spec.overrides.clone(),
+        folds: folds.told(items),
         nodes,
     })
 }

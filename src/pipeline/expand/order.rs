@@ -10,7 +10,7 @@ use crate::{
         diagnose::Mark,
         plan::{Item, Node, Source},
         spec::{
-            Spec,
+            Spec, StageSpec,
             reference::{Binding, Reference},
         },
     },
@@ -75,7 +75,7 @@ fn needs(spec: &Spec, linked: &Linked<'_>) -> Vec<(usize, Mark)> {
     for edge in &linked.stage.with {
         match edge.binding.reference() {
             Reference::Axis(name) => {
-                let axes = spec.stages.iter().flat_map(|stage| &stage.matrix).filter(|axis| axis.name.text == *name);
+                let axes = spec.stages.iter().flat_map(StageSpec::own_axes).filter(|axis| axis.name.text == *name);
                 for value in axes.flat_map(|axis| &axis.values) {
                     if let Some(reference) = &value.reference {
                         add(reference, edge.mark);

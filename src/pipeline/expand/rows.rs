@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     axes::{Axes, Point, item_id, join, product},
+    folds::Folds,
     link::{Linked, LinkedEdge, Target, find_target},
     order::carries_axes,
     params::Params,
@@ -16,7 +17,7 @@ use crate::{
     fault::Result,
     pipeline::{
         plan::{Item, Node},
-        spec::{Spec, reference::Reference},
+        spec::{FOLD_AXIS, Spec, reference::Reference},
     },
 };
 
@@ -28,6 +29,7 @@ pub(super) fn lay_out(
     spec: &Spec,
     items: &[Item],
     axes: &Axes<'_>,
+    folds: &Folds,
     stages: &[Linked<'_>],
     sequence: &[usize],
 ) -> Result<Vec<Node>> {
@@ -35,6 +37,7 @@ pub(super) fn lay_out(
         spec,
         items,
         axes,
+        folds,
         stages,
         rows: vec![BTreeMap::new(); stages.len()],
         nodes: Vec::new(),
@@ -58,6 +61,7 @@ pub(super) struct Layout<'a> {
     pub(super) spec: &'a Spec,
     pub(super) items: &'a [Item],
     axes: &'a Axes<'a>,
+    pub(super) folds: &'a Folds,
     pub(super) stages: &'a [Linked<'a>],
     /// By stage: case -> nodes.
     pub(super) rows: Vec<BTreeMap<Option<usize>, Vec<usize>>>,
@@ -75,10 +79,10 @@ pub(super) struct Draft {
 
 impl Layout<'_> {
     fn items_at(&mut self, stage: usize, case: Option<usize>, params: &mut Params<'_>) -> Result<()> {
+        let mut ids = BTreeSet::new();
         for draft in self.drafts(stage, case)? {
             let node = self.node(stage, case, &draft, params)?;
-            let duplicate =
-                self.rows[stage].get(&case).is_some_and(|rows| rows.iter().any(|&row| self.nodes[row].id == node.id));
+            let duplicate = !ids.insert(node.id.clone());
             if duplicate || self.nodes.len() >= MAX_NODES {
                 let why = if duplicate { "has two items of one id" } else { "has too many items" };
                 let name = &self.stages[stage].stage.name;
@@ -94,8 +98,7 @@ impl Layout<'_> {
     /// Returns the items of a stage at a case, bound to their sources.
     fn drafts(&self, stage: usize, case: Option<usize>) -> Result<Vec<Draft>> {
         let linked = &self.stages[stage];
-        let mut drafts: Vec<Draft> =
-            product(&linked.stage.matrix).into_iter().map(|point| Draft { point, bound: BTreeMap::new() }).collect();
+        let mut drafts: Vec<Draft> = self.own_points(stage, case);
         for edge in linked.edges.iter().filter(|edge| carries_axes(&edge.edge.binding)) {
             if let reference @ Reference::Output { .. } = edge.edge.binding.reference() {
                 drafts = self.bind_all(drafts, stage, case, edge, reference)?;
@@ -112,6 +115,21 @@ impl Layout<'_> {
             drafts = bound;
         }
         Ok(drafts)
+    }
+
+    /// Returns the points of the stage's own axes, and of its folds.
+    fn own_points(&self, stage: usize, case: Option<usize>) -> Vec<Draft> {
+        let linked = &self.stages[stage];
+        let mut points = product(linked.stage);
+        if let Some(folds) = self.folds.of_item(linked.stage, case) {
+            let with = |point: &Point, fold: &str| {
+                let mut point = point.clone();
+                point.insert(FOLD_AXIS.to_owned(), fold.to_owned());
+                point
+            };
+            points = points.iter().flat_map(|point| folds.iter().map(move |fold| with(point, fold))).collect();
+        }
+        points.into_iter().map(|point| Draft { point, bound: BTreeMap::new() }).collect()
     }
 
     /// Returns the reference that an axis stands for at a point.
@@ -195,7 +213,14 @@ impl Layout<'_> {
         let sources: BTreeSet<usize> = drafts.iter().flat_map(|draft| draft.bound.keys().copied()).collect();
         for source in sources {
             let used: BTreeSet<usize> = drafts.iter().filter_map(|draft| draft.bound.get(&source).copied()).collect();
-            if let Some(&lost) = self.candidates(source, case).iter().find(|row| !used.contains(row)) {
+            // A case takes what was made in its own folds; the other folds are for the other cases.
+            let folds = self.folds.of_item(self.stages[stage].stage, case);
+            let of_case = |row: &usize| match (&folds, self.nodes[*row].axes.get(FOLD_AXIS)) {
+                (Some(folds), Some(fold)) => folds.contains(&fold.as_str()),
+                _ => true,
+            };
+            let mut candidates = self.candidates(source, case).iter().filter(|row| of_case(row));
+            if let Some(&lost) = candidates.find(|row| !used.contains(row)) {
                 let name = &self.stages[stage].stage.name;
                 let what = format!("no item of the stage `{}` can take {}", name.text, self.nodes[lost].id);
                 return Err(self

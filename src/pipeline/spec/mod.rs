@@ -1,5 +1,6 @@
 //! The pipeline file as written: every word with its place, nothing resolved. Turning it into nodes is `expand`'s work.
 
+pub mod folds;
 mod overrides;
 mod parse;
 pub mod reference;
@@ -15,6 +16,7 @@ use std::{
 use serde_json::Value as Json;
 
 use self::{
+    folds::FoldSpec,
     reference::{Binding, Group, Reference},
     tree::{Entry, Node},
 };
@@ -28,6 +30,8 @@ use crate::fault::{Fault, Result};
 pub const VERSION: u64 = 1;
 /// The axis whose value is the replicate number.
 pub const SEED_AXIS: &str = "seed";
+/// The axis whose value is the fold of a cross-validation.
+pub const FOLD_AXIS: &str = "fold";
 
 /// A pipeline as written, with the overrides of the command line.
 #[derive(Clone, Debug)]
@@ -44,6 +48,8 @@ pub struct Spec {
     pub manifest_mark: Option<Mark>,
     /// `vars:`.
     pub vars: BTreeMap<String, Var>,
+    /// `folds:`, how cross-validation parts the cases.
+    pub folds: Option<FoldSpec>,
     /// `stages:`, in the order of the file.
     pub stages: Vec<StageSpec>,
     /// Overrides, `vars.x` or `stage.param` -> value; shown by `plan` and recorded in the lock.
@@ -81,6 +87,8 @@ pub struct StageSpec {
     pub foreach: Option<(Group, Mark)>,
     /// `matrix:`, its own axes.
     pub matrix: Vec<Axis>,
+    /// `zip:`, its own axes that go together: all of one length.
+    pub zip: Vec<Axis>,
     /// `with:`, its edges.
     pub with: Vec<Edge>,
     /// `params:`, a mapping, if there is one.
@@ -104,6 +112,8 @@ pub struct Resources {
     pub memory_gb: Option<f64>,
     /// Number of GPUs.
     pub gpu: u64,
+    /// How long an execution may take, in seconds.
+    pub timeout_s: Option<f64>,
 }
 
 /// A named axis under `matrix:`.
@@ -213,6 +223,11 @@ impl Spec {
 }
 
 impl StageSpec {
+    /// Returns the axes that the stage itself declares.
+    pub fn own_axes(&self) -> impl Iterator<Item = &Axis> {
+        self.matrix.iter().chain(&self.zip)
+    }
+
     /// Returns the mark of the deepest written key along a path of parameter names, or of the stage's name.
     #[must_use]
     pub fn param_mark(&self, path: &[&str]) -> Mark {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Axis, AxisValue, Edge, Resources, SEED_AXIS, Spec, StageSpec, VERSION, Var, Word,
+    Axis, AxisValue, Edge, FOLD_AXIS, Resources, SEED_AXIS, Spec, StageSpec, VERSION, Var, Word, folds,
     reference::{Group, Reference, read_binding, read_reference},
     tree::{self, Entry, Node, Value},
     typed::{NAME_RULE, flag, is_name, mapping, mismatch, name, number, only_keys, scalar, text, whole},
@@ -17,9 +17,9 @@ use crate::{
     pipeline::diagnose::{Mark, Source},
 };
 
-const TOP: &[&str] = &["calvaria", "name", "seed", "manifest", "vars", "stages"];
+const TOP: &[&str] = &["calvaria", "name", "seed", "manifest", "vars", "folds", "stages"];
 const STAGE: &[&str] =
-    &["uses", "foreach", "matrix", "with", "params", "publish", "frozen", "allow_missing", "resources"];
+    &["uses", "foreach", "matrix", "zip", "with", "params", "publish", "frozen", "allow_missing", "resources"];
 /// Words that cannot name a stage, because `case.x` and `--set vars.x` mean something else.
 const RESERVED: &[&str] = &["case", "vars"];
 
@@ -55,6 +55,7 @@ pub(super) fn parse(source: &Arc<Source>, manifest_override: Option<&Path>) -> R
         manifest,
         manifest_mark,
         vars: value("vars").map_or_else(|| Ok(BTreeMap::new()), |node| vars(node, source))?,
+        folds: root.get("folds").map(|entry| folds::read(entry, source)).transpose()?,
         stages,
         overrides: BTreeMap::new(),
     })
@@ -128,6 +129,7 @@ fn stage(entry: &Entry, source: &Source) -> Result<StageSpec> {
         uses: Word { text: text(uses, source)?.to_owned(), mark: uses.mark },
         foreach: value("foreach").map(|node| Group::read(node, source)).transpose()?,
         matrix: value("matrix").map_or_else(|| Ok(Vec::new()), |node| matrix(node, source))?,
+        zip: value("zip").map_or_else(|| Ok(Vec::new()), |node| zip(node, source))?,
         with: value("with").map_or_else(|| Ok(Vec::new()), |node| edges(node, source))?,
         params: params.cloned(),
         set: Vec::new(),
@@ -153,26 +155,56 @@ fn edges(node: &Node, source: &Source) -> Result<Vec<Edge>> {
 }
 
 fn resources(node: &Node, source: &Source) -> Result<Resources> {
-    only_keys(mapping(node, "memory_gb and gpu", source)?, &["memory_gb", "gpu"], "`resources`", source)?;
-    let memory_gb = node.get("memory_gb").map(|entry| number(&entry.value, source)).transpose()?;
-    if let (Some(entry), Some(gb)) = (node.get("memory_gb"), memory_gb)
-        && gb <= 0.0
-    {
-        return Err(mismatch(&entry.value, "a number above 0", source));
-    }
+    let entries = mapping(node, "memory_gb, gpu and timeout_s", source)?;
+    only_keys(entries, &["memory_gb", "gpu", "timeout_s"], "`resources`", source)?;
+    let positive = |key: &str| -> Result<Option<f64>> {
+        let Some(entry) = node.get(key) else { return Ok(None) };
+        match number(&entry.value, source)? {
+            // More seconds than a year hold are a mistake, and more than a duration can.
+            value if value > 0.0 && value < 1e8 => Ok(Some(value)),
+            _ => Err(mismatch(&entry.value, "a number above 0", source)),
+        }
+    };
+    let (memory_gb, timeout_s) = (positive("memory_gb")?, positive("timeout_s")?);
     let gpu = match node.get("gpu") {
         Some(Entry { value: Node { value: Value::Bool(flag), .. }, .. }) => u64::from(*flag),
         Some(entry) => whole(&entry.value, source)?,
         None => 0,
     };
-    Ok(Resources { memory_gb, gpu })
+    Ok(Resources { memory_gb, gpu, timeout_s })
 }
 
 fn matrix(node: &Node, source: &Source) -> Result<Vec<Axis>> {
     mapping(node, "the axes by name", source)?.iter().map(|entry| axis(entry, source)).collect()
 }
 
+/// Reads axes that go together, the first value of one with the first of the others.
+fn zip(node: &Node, source: &Source) -> Result<Vec<Axis>> {
+    let axes = matrix(node, source)?;
+    let longest = axes.iter().max_by_key(|axis| axis.values.len());
+    let shortest = axes.iter().min_by_key(|axis| axis.values.len());
+    if let (Some(long), Some(short)) = (longest, shortest)
+        && long.values.len() != short.values.len()
+    {
+        let (a, b) = (&long.name, &short.name);
+        let what = format!(
+            "`{}` has {} values and `{}` has {}: axes under `zip` go together",
+            a.text,
+            long.values.len(),
+            b.text,
+            short.values.len()
+        );
+        return Err(source.fault_between(a.mark, b.mark, what).hint("`matrix` combines each value with each"));
+    }
+    Ok(axes)
+}
+
 fn axis(entry: &Entry, source: &Source) -> Result<Axis> {
+    if entry.key == FOLD_AXIS {
+        return Err(source
+            .fault(entry.mark, "`fold` is the axis of the cross-validation")
+            .hint("write `folds: { k: 5 }` beside `stages`, and `foreach: fold.test` or `over: fold.train`"));
+    }
     if !is_name(&entry.key) || entry.key == "case" {
         return Err(source
             .fault(entry.mark, format!("`{}` cannot name an axis", entry.key.escape_debug()))
@@ -226,8 +258,7 @@ fn named(pair: &Entry, source: &Source) -> Result<AxisValue> {
 
 /// Refuses axis values that would make an item id ambiguous (`surface@p16,method=a,b`).
 fn in_ids(text: &str, mark: Mark, source: &Source) -> Result<()> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
-    if !text.is_empty() && text.len() <= 64 && text.chars().all(plain) {
+    if folds::in_ids(text) {
         return Ok(());
     }
     Err(source

@@ -74,12 +74,25 @@ pub enum Group {
         /// Its value.
         value: String,
     },
+    /// Those of one side of the item's fold: `fold.train`, `fold.test`.
+    Fold(Side),
+}
+
+/// A side of a fold of the cross-validation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The cases that the fold learns from.
+    Train,
+    /// The cases that the fold is measured on.
+    Test,
 }
 
 impl std::fmt::Display for Group {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Cases => write!(f, "cases"),
+            Self::Fold(Side::Train) => write!(f, "fold.train"),
+            Self::Fold(Side::Test) => write!(f, "fold.test"),
             Self::Where { name, value } if name == "split" => write!(f, "{value}"),
             Self::Where { name, value } => write!(f, "{name}={value}"),
         }
@@ -87,18 +100,18 @@ impl std::fmt::Display for Group {
 }
 
 impl Group {
-    /// Returns whether a case belongs to the group.
+    /// Returns whether a case belongs to the group; in which fold it belongs to a side of it, the case does not know.
     #[must_use]
     pub fn has(&self, item: &Item) -> bool {
         match self {
-            Self::Cases => true,
+            Self::Cases | Self::Fold(_) => true,
             Self::Where { name, value } => item.attributes.get(name) == Some(value),
         }
     }
 
-    /// Reads `cases|train|validation|test|<field>=<value>`.
+    /// Reads `cases|train|validation|test|fold.train|fold.test|<field>=<value>`.
     pub(super) fn read(node: &Node, source: &Source) -> Result<(Self, Mark)> {
-        const WORDS: [&str; 4] = ["cases", "train", "validation", "test"];
+        const WORDS: [&str; 6] = ["cases", "train", "validation", "test", "fold.train", "fold.test"];
         let Value::Text(text) = &node.value else {
             return Err(source
                 .fault(node.mark, format!("a group of cases is expected, not {}", node.noun()))
@@ -109,6 +122,8 @@ impl Group {
                 Self::Where { name: name.trim().to_owned(), value: value.trim().to_owned() }
             }
             None if text == "cases" => Self::Cases,
+            None if text == "fold.train" => Self::Fold(Side::Train),
+            None if text == "fold.test" => Self::Fold(Side::Test),
             None if WORDS.contains(&text.as_str()) => Self::Where { name: "split".to_owned(), value: text.clone() },
             _ => {
                 let hint = suggest(text, WORDS);

@@ -1,14 +1,9 @@
 //! Content in the store: taken in once, read-only, and hashed again before it is read by a process that did not write it.
 
-use std::{
-    collections::BTreeSet,
-    fs::{self, File},
-    io,
-    path::Path,
-};
+use std::{collections::BTreeSet, fs, io, path::Path};
 
 use super::{
-    Store, Tree,
+    Store, Tree, disk,
     files::{make_folder, set_read_only, set_writable, store_fault, sync_folder},
     measure,
 };
@@ -48,7 +43,7 @@ impl Store {
         protect(path, tree).map_err(|error| store_fault("sync a result", path, &error))?;
         let shelf = target.parent().unwrap_or(self.root());
         make_folder(shelf)?;
-        match fs::rename(path, &target) {
+        match disk::rename(path, &target) {
             Ok(()) => {}
             // Another process took the same folder in between the look and the rename.
             Err(_) if tree.blob.folder && target.is_dir() => {}
@@ -95,11 +90,15 @@ impl Store {
     /// Moves a blob to the trash.
     pub(super) fn discard(&self, digest: &Digest) -> Result<()> {
         let path = self.blob_path(digest);
-        let trash = self.root().join("trash").join(self.unique(&digest.to_string()));
+        // What an earlier process of our number threw away may rest under the name that is next.
+        let mut trash = self.root().join("trash").join(self.unique(&digest.to_string()));
+        while fs::symlink_metadata(&trash).is_ok() {
+            trash = self.root().join("trash").join(self.unique(&digest.to_string()));
+        }
         if path.is_dir() {
             set_writable(&path).map_err(|error| store_fault("unlock a folder", &path, &error))?;
         }
-        match fs::rename(&path, &trash) {
+        match disk::rename(&path, &trash) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(store_fault("move to the trash", &path, &error))
             }
@@ -113,7 +112,7 @@ fn protect(path: &Path, tree: &Tree) -> io::Result<()> {
     let mut folders = BTreeSet::new();
     for name in tree.files.keys() {
         let file = if name.is_empty() { path.to_path_buf() } else { path.join(name) };
-        File::open(&file)?.sync_all()?;
+        disk::sync(&file)?;
         set_read_only(&file)?;
         folders.extend(file.ancestors().skip(1).take_while(|folder| folder.starts_with(path)).map(Path::to_path_buf));
     }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs};
 
 use super::{
-    Store,
+    Store, disk,
     files::{make_folder, store_fault, sync_folder, write_synced},
     index::Slim,
 };
@@ -85,7 +85,7 @@ impl Store {
         let path = folder.join(format!("{n}.json"));
         let text = record.encode()?;
         write_synced(&beside, text.as_bytes())
-            .and_then(|()| fs::rename(&beside, &path))
+            .and_then(|()| disk::rename(&beside, &path))
             .and_then(|()| sync_folder(&folder))
             .map_err(|error| store_fault("write a record", &path, &error))?;
         self.index().add(Slim::of(n, record));

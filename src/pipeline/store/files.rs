@@ -1,12 +1,12 @@
 //! File operations that a power cut cannot tear: write beside, sync the file, rename, sync the folder.
 
 use std::{
-    fs::{self, File},
-    io::{self, Write as _},
+    fs, io,
     path::Path,
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use super::disk;
 use crate::fault::{Fault, Kind, Result};
 
 /// Returns the fault of a failed operation on the store, with the remedy that its cause suggests.
@@ -28,7 +28,7 @@ pub(crate) fn make_folder(path: &Path) -> Result<()> {
     if path.is_dir() {
         return Ok(());
     }
-    fs::create_dir_all(path).map_err(|error| store_fault("create a folder", path, &error))?;
+    disk::create_dir_all(path).map_err(|error| store_fault("create a folder", path, &error))?;
     let Some(parent) = path.parent() else { return Ok(()) };
     sync_folder(parent).map_err(|error| store_fault("sync a folder", parent, &error))
 }
@@ -36,7 +36,7 @@ pub(crate) fn make_folder(path: &Path) -> Result<()> {
 /// Makes the entries of a folder durable.
 pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     // Elsewhere a folder cannot be opened.
-    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) { disk::sync(path) } else { Ok(()) }
 }
 
 /// Writes a file whole or not at all, also if the power fails.
@@ -48,7 +48,7 @@ pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Writes a file whole or not at all, if the power stays: for what can be made again.
 pub(crate) fn replace_file_lightly(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    by_renaming(path, |beside| fs::write(beside, bytes))
+    by_renaming(path, |beside| disk::write(beside, bytes).map(drop))
 }
 
 /// The temporary file beside is `.<name>.<pid>.<n>.tmp`.
@@ -57,26 +57,25 @@ fn by_renaming(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let n = NEXT.fetch_add(1, Ordering::Relaxed);
     let beside = path.with_file_name(format!(".{name}.{}.{n}.tmp", std::process::id()));
-    let written = write(&beside).and_then(|()| fs::rename(&beside, path));
+    let written = write(&beside).and_then(|()| disk::rename(&beside, path));
     if written.is_err() {
         // Nothing more can be done for a file that could not be written.
-        drop(fs::remove_file(&beside));
+        drop(disk::remove_file(&beside));
     }
     written
 }
 
 /// Writes a new file and waits until the disk has it.
 pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    let file = disk::write(path, bytes)?;
+    disk::sync_open(path, &file)
 }
 
 /// Makes a file or folder read-only, as all content of the store is.
 pub(super) fn set_read_only(path: &Path) -> io::Result<()> {
     let mut permissions = fs::metadata(path)?.permissions();
     permissions.set_readonly(true);
-    fs::set_permissions(path, permissions)
+    disk::set_permissions(path, permissions)
 }
 
 /// Lets a folder be renamed or emptied again.
@@ -84,13 +83,13 @@ pub(super) fn set_writable(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+        disk::set_permissions(path, fs::Permissions::from_mode(0o755))
     }
     #[cfg(not(unix))]
     {
         let mut permissions = fs::metadata(path)?.permissions();
         permissions.set_readonly(false);
-        fs::set_permissions(path, permissions)
+        disk::set_permissions(path, permissions)
     }
 }
 
@@ -102,11 +101,11 @@ pub(crate) fn remove_tree(path: &Path) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     if !meta.is_dir() {
-        return fs::remove_file(path);
+        return disk::remove_file(path);
     }
     set_writable(path)?;
     for entry in fs::read_dir(path)? {
         remove_tree(&entry?.path())?;
     }
-    fs::remove_dir(path)
+    disk::remove_dir(path)
 }

@@ -5,14 +5,13 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, OpenOptions},
-    io::Write as _,
+    fs,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::files::replace_file_lightly;
+use super::{disk, files::replace_file_lightly};
 use crate::pipeline::{
     digest::Digest,
     key::StageKey,
@@ -88,8 +87,7 @@ impl Index {
         if self.insert(slim) {
             // The first newline ends a line that a killed process may have left half written.
             let line = format!("\n{} {json}\n", check_of(json.as_bytes()));
-            let file = OpenOptions::new().create(true).append(true).open(&self.path);
-            drop(file.and_then(|mut file| file.write_all(line.as_bytes())));
+            drop(disk::append(&self.path, line.as_bytes()));
         }
     }
 

@@ -4,14 +4,14 @@
 //! removed file notices that the name means another file by now, and tries again.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, TryLockError},
     io::{Read as _, Write as _},
     path::PathBuf,
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
-use super::{Store, store_fault};
+use super::{Store, disk, store_fault};
 use crate::fault::{Fault, Kind, Result};
 
 /// An exclusive lock on a name, held until dropped.
@@ -24,7 +24,7 @@ pub struct Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         // Removed before the file closes and frees the lock. A file that stays behind does no harm.
-        drop(fs::remove_file(&self.path));
+        drop(disk::remove_file(&self.path));
     }
 }
 
@@ -47,8 +47,7 @@ impl Store {
         let path = self.root().join("locks").join(name);
         let fault = |error: &std::io::Error| store_fault("lock a file", &path, error);
         loop {
-            let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-            let mut file = opened.map_err(|error| fault(&error))?;
+            let mut file = disk::open_lock(&path).map_err(|error| fault(&error))?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
@@ -115,8 +114,7 @@ impl Store {
 
     fn use_file(&self) -> Result<File> {
         let path = self.root().join("in-use");
-        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        opened.map_err(|error| store_fault("lock the store", &path, &error))
+        disk::open_lock(&path).map_err(|error| store_fault("lock the store", &path, &error))
     }
 
     fn holder(&self, name: &str) -> Option<u32> {

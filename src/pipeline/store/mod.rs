@@ -13,6 +13,7 @@
 //! Nothing here needs repair by hand: without a record a result does not exist, and a blob is hashed before it is read.
 
 mod blob;
+pub(super) mod disk;
 mod entry;
 mod files;
 mod gc;

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Store, remove_tree, store_fault};
+use super::{Store, disk, remove_tree, store_fault};
 use crate::{fault::Result, pipeline::key::StageKey};
 
 /// `tmp/<key>.<pid>.<nonce>/`, removed when dropped.
@@ -34,7 +34,7 @@ impl Workspace {
     /// When the store cannot be written.
     pub fn folder(&self, name: &Path) -> Result<PathBuf> {
         let path = self.path.join(name);
-        fs::create_dir_all(&path).map_err(|error| store_fault("create a folder", &path, &error))?;
+        disk::create_dir_all(&path).map_err(|error| store_fault("create a folder", &path, &error))?;
         Ok(path)
     }
 }
@@ -48,7 +48,7 @@ impl Store {
         let path = self.root().join("tmp").join(self.unique(&key.to_string()));
         // A process with our number may have died here; its leftovers are not ours to build on.
         remove_tree(&path).map_err(|error| store_fault("clear a folder", &path, &error))?;
-        fs::create_dir(&path).map_err(|error| store_fault("create a folder", &path, &error))?;
+        disk::create_dir(&path).map_err(|error| store_fault("create a folder", &path, &error))?;
         Ok(Workspace { path })
     }
 
@@ -59,7 +59,7 @@ impl Store {
     pub fn partial(&self, key: &StageKey) -> Result<PathBuf> {
         let path = self.partial_path(key);
         // Not synced: a checkpoint that a power cut takes is made again.
-        fs::create_dir_all(&path).map_err(|error| store_fault("create a folder", &path, &error))?;
+        disk::create_dir_all(&path).map_err(|error| store_fault("create a folder", &path, &error))?;
         Ok(path)
     }
 
@@ -69,7 +69,7 @@ impl Store {
         drop(remove_tree(&self.partial_path(key)));
     }
 
-    /// Removes workspaces whose keys nobody holds: their processes are dead.
+    /// Removes workspaces whose keys nobody holds, and locks that nobody holds: their processes are dead.
     pub(super) fn sweep(&self) -> Result<()> {
         let tmp = self.root().join("tmp");
         let entries = fs::read_dir(&tmp).map_err(|error| store_fault("list a folder", &tmp, &error))?;
@@ -78,6 +78,13 @@ impl Store {
             let key = name.to_str().and_then(|name| name.split('.').next()).unwrap_or_default();
             if let Some(_lease) = self.try_lease(&format!("{key}.lock"))? {
                 remove_tree(&entry.path()).map_err(|error| store_fault("clear a folder", &entry.path(), &error))?;
+            }
+        }
+        // A lease that is dropped takes its file with it.
+        let locks = self.root().join("locks");
+        for entry in fs::read_dir(&locks).map_err(|error| store_fault("list a folder", &locks, &error))?.flatten() {
+            if let Some(name) = entry.file_name().to_str() {
+                drop(self.try_lease(name)?);
             }
         }
         Ok(())

@@ -32,7 +32,7 @@ fn a_table_of_fewer_says_so() {
     let result = finished.report.results[study.index("join")].clone().unwrap();
     assert_eq!(result.incomplete["rows"], Share { have: 2, of: 3 });
     assert_eq!(study.store().records(&result.key)[&1].incomplete["rows"], Share { have: 2, of: 3 });
-    assert_eq!(study.table(), "p01,1\np03,1\n");
+    assert_eq!(study.table(), "p01,1\np02,-\np03,1\n", "who is missing is told");
 }
 
 #[test]

@@ -5,6 +5,8 @@
 //! ```
 
 mod caching;
+#[cfg(unix)]
+mod crash;
 mod explaining;
 mod failing;
 mod locking;
@@ -106,7 +108,7 @@ fn join_act(_: &Fake, params: &Value, job: &Job<'_>) -> Result<()> {
     let folder = job.output("table")?;
     fs::create_dir(folder).map_err(|error| Fault::file("write", folder, &error))?;
     let line = |artifact: &Artifact| {
-        let text = fs::read_to_string(artifact.path.as_ref().unwrap()).unwrap();
+        let text = artifact.path.as_ref().map_or("-".into(), |path| fs::read_to_string(path).unwrap());
         format!("{},{text}\n", artifact.item)
     };
     let rows: String = job.many("rows").iter().map(line).collect();
@@ -193,6 +195,7 @@ impl Study {
                 seed: 1,
                 file: "small.yaml".into(),
                 overrides: BTreeMap::new(),
+                folds: Vec::new(),
                 nodes: Vec::new(),
             },
             dir,
@@ -239,6 +242,7 @@ impl Study {
             publish: None,
             frozen: false,
             allow_missing: 0,
+            timeout: None,
             place: Place::default(),
         });
         self.plan.nodes.len() - 1
