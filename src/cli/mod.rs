@@ -226,7 +226,7 @@ fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Surface(args) => surface::run(&args, context),
         Command::Compare(args) => compare::run(&args, context),
         Command::Segment(args) => segment::run(&args, context),
-        Command::Convert(args) => convert::run(&args),
+        Command::Convert(args) => convert::run(&args, context),
         Command::Info(args) => info::run(&args, context),
         Command::Mesh(command) => mesh::run(&command, context),
         Command::Model(command) => model::run(&command, context),
