@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     fault::{Fault, Result},
-    io::series,
+    io::{self, series},
     pipeline::{digest::Digest, execute::Fingerprint, plan::Field, statcache::StatCache},
 };
 
@@ -17,7 +17,11 @@ impl Fingerprint for Content {
     fn digest(&self, field: &Field, cache: &StatCache) -> Result<Digest> {
         let path = path(field)?;
         if !path.is_dir() {
-            return cache.digest(path);
+            let several = io::image::is_image_name(path).then(|| series::parts(path)).transpose()?;
+            return match several.filter(|parts| parts.len() > 1) {
+                Some(parts) => cache.memo(&parts, "parts", || Ok(Digest(series::digest(path, None)?))),
+                None => cache.digest(path),
+            };
         }
         let tag = format!("series {:?}", series_number(field));
         cache.memo(&files_below(path)?, &tag, || Ok(Digest(series::digest(path, series_number(field))?)))

@@ -9,7 +9,7 @@ use crate::{
     fault::{Fault, Result},
     io::{
         self,
-        image::{ImageOptions, Repair},
+        image::{BurnedIn, ImageOptions, Modality, Repair},
     },
 };
 
@@ -30,14 +30,23 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     if context.global.json { out::json(&facts) } else { out::line(lines(&facts)) }
 }
 
-/// Describes a scan as it is; one that is no regular grid, as it would be after the repair that a note tells.
+/// Describes a scan as it is; one that is refused (no regular grid, no CT), as it would be read with the option for it.
 fn image(args: &Args) -> Result<Value> {
     let options = args.scan.to_options()?;
-    let repaired = ImageOptions { tilt: Repair::Resample, gaps: Repair::Resample, ..options };
+    let repaired = ImageOptions {
+        tilt: Repair::Resample,
+        gaps: Repair::Resample,
+        modality: Modality::Any,
+        burned_in: BurnedIn::Accept,
+        ..options
+    };
     io::info::image_info_with(&args.path, &options).or_else(|refused| {
         let mut facts = io::info::image_info_with(&args.path, &repaired).map_err(|_| refused.clone())?;
         if let Some(notes) = facts["notes"].as_array_mut() {
-            notes.insert(0, Value::from(format!("{}; the numbers are those after resampling", refused.what)));
+            notes.insert(
+                0,
+                Value::from(format!("{}; the numbers are those as it would be read all the same", refused.what)),
+            );
         }
         Ok(facts)
     })

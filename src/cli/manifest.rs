@@ -10,7 +10,7 @@ use crate::{
     io,
     manifest::{
         Manifest,
-        scan::{self, FoundMesh, FoundScan},
+        scan::{self, FoundMesh, FoundScan, Pairing, Unread},
     },
     pipeline::{digest::Digest, stage::Artifact, statcache::StatCache},
 };
@@ -113,32 +113,54 @@ fn scan_folder(args: &Scan, context: &Context) -> Result<()> {
     if !args.folder.is_dir() {
         return Err(Fault::usage("no such folder").at(args.folder.display()));
     }
-    let mut scans = Vec::new();
-    let mut meshes = Vec::new();
+    let (mut scans, mut meshes, mut unread) = (Vec::new(), Vec::new(), Vec::new());
     let walk = walkdir::WalkDir::new(&args.folder).sort_by_file_name();
     for entry in walk {
         let entry = entry.map_err(|error| Fault::unfit(format!("cannot list the folder: {error}")))?;
         let path = entry.path();
         if entry.file_type().is_dir() {
-            scans.extend(series_in(path, &args.folder)?);
+            match series_in(path, &args.folder) {
+                Ok(found) => scans.extend(found),
+                Err(fault) => unread.push(Unread { path: relative(path, &args.folder)?, why: told(&fault, path) }),
+            }
         } else if io::mesh::is_mesh_name(path) {
             meshes.push(FoundMesh { path: relative(path, &args.folder)?, digest: short(&file_digest(path)?) });
         } else if io::image::is_image_name(path) {
-            let digest = short(&file_digest(path)?);
-            scans.push(FoundScan { path: relative(path, &args.folder)?, series: None, files: None, digest });
+            match io::series::digest(path, None) {
+                Ok(digest) => scans.push(FoundScan {
+                    path: relative(path, &args.folder)?,
+                    series: None,
+                    files: None,
+                    digest: short(&Digest(digest)),
+                }),
+                Err(fault) => unread.push(Unread { path: relative(path, &args.folder)?, why: told(&fault, path) }),
+            }
         }
     }
+    for unread in &unread {
+        out::talk(format!("warning: something was left out: {}\n  --> {}", unread.why, unread.path));
+    }
     if scans.is_empty() {
-        return Err(Fault::usage("there is no scan below this folder").at(args.folder.display()));
+        let fault = Fault::usage("there is no scan below this folder").at(args.folder.display());
+        let hint = || "what was left out cannot be read as it is: see the warnings above";
+        return Err(if unread.is_empty() { fault } else { fault.hint(hint()) });
     }
     let root = args.folder.to_str().ok_or_else(|| Fault::usage("the folder's name is not valid text"))?;
-    let text = scan::render(&scan::pair(scans, meshes), &args.id_prefix, root)?;
+    let text = scan::render(&Pairing { unread, ..scan::pair(scans, meshes) }, &args.id_prefix, root)?;
     if context.global.json { out::json(&json!({ "manifest": text })) } else { out::line(text) }
 }
 
+/// Returns why a folder was left out, with the file in it that is at fault.
+fn told(fault: &Fault, folder: &Path) -> String {
+    let place = fault.place.as_deref().unwrap_or_default();
+    let inside = Path::new(place).strip_prefix(folder).ok().and_then(Path::to_str).filter(|inside| !inside.is_empty());
+    let said = inside.map_or_else(|| fault.what.clone(), |inside| format!("{inside}: {}", fault.what));
+    said.replace(['\n', '\r'], " ")
+}
+
 fn series_in(folder: &Path, root: &Path) -> Result<Vec<FoundScan>> {
-    // A folder without a readable DICOM file is no scan, and no fault.
-    let Ok(found) = io::series::list(folder) else { return Ok(Vec::new()) };
+    // A folder without DICOM files gives none; a damaged file in it is a fault.
+    let found = io::series::list(folder)?;
     let several = found.len() > 1;
     found
         .iter()

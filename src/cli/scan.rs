@@ -29,6 +29,12 @@ pub(super) struct ScanOptions {
     /// A scan with uneven or missing slices
     #[arg(long, value_enum, default_value = "refuse")]
     gaps: Repair,
+    /// Read a DICOM series that is no CT
+    #[arg(long)]
+    any_modality: bool,
+    /// Read slices whose header says that text is burned into the pixels
+    #[arg(long)]
+    burned_in: bool,
     /// Added to every intensity, where the header forgot the offset
     #[arg(long, value_name = "HU", allow_negative_numbers = true)]
     add_hu: Option<f64>,
@@ -55,6 +61,8 @@ impl ScanOptions {
         put("series", self.series.map(Value::from));
         put("tilt", (self.tilt == Repair::Resample).then(|| "resample".into()));
         put("gaps", (self.gaps == Repair::Resample).then(|| "resample".into()));
+        put("modality", self.any_modality.then(|| "any".into()));
+        put("burned_in", self.burned_in.then(|| "accept".into()));
         put("add_hu", self.add_hu.map(Value::from));
         put("resample_mm", self.resample_mm.map(Value::from));
         map

@@ -1,6 +1,6 @@
 //! The voxel-to-world map that NIfTI, NRRD and MetaImage headers state, and what to do when it is sheared.
 
-use super::image::{Repair, tilt_note};
+use super::image::{Repair, straightenable, tilt_note};
 use crate::{
     fault::{Fault, Result},
     geometry::resample::Slices,
@@ -63,6 +63,7 @@ impl Affine {
             ))
             .hint("set `tilt: resample` (the slices are then moved within their planes onto an upright grid)"));
         }
+        straightenable(&slices, &fit)?;
         notes.push(tilt_note(&fit));
         slices.straighten(&values, super::image::fill(&values))
     }

@@ -27,13 +27,13 @@ pub(super) fn peek(bytes: &[u8], count: usize) -> Vec<u8> {
     out
 }
 
-/// Returns exactly `expected` bytes of the content of a gzip stream; more may follow, less is an error.
-pub(super) fn inflate(bytes: &[u8], expected: usize) -> Result<Vec<u8>> {
+/// Returns exactly `expected` bytes of the content of a gzip stream, and whether more follow; less is an error.
+pub(super) fn inflate(bytes: &[u8], expected: usize) -> Result<(Vec<u8>, bool)> {
     collect(MultiGzDecoder::new(bytes), bytes.len(), expected)
 }
 
 /// As [`inflate`] for a zlib stream.
-pub(super) fn inflate_zlib(bytes: &[u8], expected: usize) -> Result<Vec<u8>> {
+pub(super) fn inflate_zlib(bytes: &[u8], expected: usize) -> Result<(Vec<u8>, bool)> {
     collect(ZlibDecoder::new(bytes), bytes.len(), expected)
 }
 
@@ -44,7 +44,7 @@ pub(super) fn inflate_all_raw(bytes: &[u8], most: usize) -> Option<Vec<u8>> {
     (read <= most).then_some(out)
 }
 
-fn collect(stream: impl Read, packed: usize, expected: usize) -> Result<Vec<u8>> {
+fn collect(mut stream: impl Read, packed: usize, expected: usize) -> Result<(Vec<u8>, bool)> {
     let could_hold = packed as u64 * MOST_RATIO;
     if expected as u64 > could_hold.min(MOST_BYTES) {
         return Err(Fault::unfit(format!(
@@ -53,12 +53,17 @@ fn collect(stream: impl Read, packed: usize, expected: usize) -> Result<Vec<u8>>
         .hint("the file is truncated or damaged: copy it again"));
     }
     let mut out = Vec::with_capacity(expected);
-    let read = stream.take(expected as u64).read_to_end(&mut out);
+    let read = stream.by_ref().take(expected as u64).read_to_end(&mut out);
     match read {
-        Ok(_) if out.len() == expected => Ok(out),
+        Ok(_) if out.len() == expected => Ok((out, matches!(stream.read(&mut [0]), Ok(1)))),
         Ok(count) => Err(short(count, expected)),
         Err(_) => Err(short(out.len(), expected)),
     }
+}
+
+/// Returns what is said when data is longer than the header declares: the header may be another file's.
+pub(super) fn longer() -> String {
+    "the data is longer than the header declares; what follows is left out".to_owned()
 }
 
 fn short(count: usize, expected: usize) -> Fault {
@@ -84,8 +89,8 @@ mod tests {
     fn what_goes_in_comes_out_and_no_more_than_declared() {
         let packed = deflate(&[b"hello ", b"world"]).unwrap();
         assert_eq!(packed[4..8], [0; 4], "no time in the header");
-        assert_eq!(inflate(&packed, 11).unwrap(), b"hello world");
-        assert_eq!(inflate(&packed, 5).unwrap(), b"hello");
+        assert_eq!(inflate(&packed, 11).unwrap(), (b"hello world".to_vec(), false));
+        assert_eq!(inflate(&packed, 5).unwrap(), (b"hello".to_vec(), true));
         assert_eq!(peek(&packed, 4), b"hell");
         assert!(inflate(&packed, 12).unwrap_err().what.contains("11 of 12"));
         assert!(inflate(&packed[..12], 11).is_err(), "truncated");

@@ -5,14 +5,16 @@ use std::path::Path;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+pub(super) use super::values::{AIR_HU, fill, range};
 use super::{
     dicom, file, metaimage, nifti, nrrd,
     raw::{self, Scalar},
     sniff::{Format, name_ends, sniff},
+    values::{Span, span},
 };
 use crate::{
     fault::{Fault, Result},
-    geometry::resample::{self, Fit},
+    geometry::resample::{self, Fit, Slices},
     space::{DVec3, Grid},
     volume::Volume,
 };
@@ -28,6 +30,28 @@ pub enum Repair {
     Resample,
 }
 
+/// Which DICOM series may be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Modality {
+    /// CT only: values are HU.
+    #[default]
+    Ct,
+    /// Any; a note says that the values may not be HU.
+    Any,
+}
+
+/// What to do with slices that say to have text burned into their pixels, which may be a name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BurnedIn {
+    /// Stop.
+    #[default]
+    Refuse,
+    /// Read them; a note says so.
+    Accept,
+}
+
 /// How to read an image: the keys of a manifest's `ct` that are not its identity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -38,6 +62,10 @@ pub struct ImageOptions {
     pub tilt: Repair,
     /// Slices that are missing or unevenly spaced.
     pub gaps: Repair,
+    /// Whether a DICOM series must be a CT.
+    pub modality: Modality,
+    /// Slices whose header says that text is burned into the pixels.
+    pub burned_in: BurnedIn,
     /// Added to every value, for scans that store HU + 1024 and do not say so.
     pub add_hu: f64,
     /// Isotropic voxel spacing to resample to, mm.
@@ -58,11 +86,14 @@ pub struct Image {
 /// Returns whether a file's name is that of an image file; DICOM files have no names of their own.
 #[must_use]
 pub fn is_image_name(path: &Path) -> bool {
-    [".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd"].iter().any(|ending| name_ends(path, ending))
+    [".nii", ".nii.gz", ".hdr", ".hdr.gz", ".nrrd", ".nhdr", ".mha", ".mhd"]
+        .iter()
+        .any(|ending| name_ends(path, ending))
 }
 
-/// The value of air, HU: what voxels outside a scanner's field of view are set to.
-pub(super) const AIR_HU: f32 = -1024.0;
+/// How much larger than its slices a straightened image may be, and what is small whatever it was before.
+const MOST_GROWTH: f64 = 16.0;
+const SMALL_VOXELS: f64 = (1 << 20) as f64;
 
 /// Reads an image of any supported format.
 ///
@@ -81,7 +112,7 @@ pub fn read(path: &Path, options: &ImageOptions) -> Result<Image> {
         Format::Nifti => nifti::read(path, options)?,
         Format::Nrrd => nrrd::read(path, options)?,
         Format::MetaImage => metaimage::read(path, options)?,
-        Format::Stl | Format::Ply | Format::Obj => {
+        Format::Stl | Format::Ply | Format::Obj | Format::Vtk => {
             return Err(Fault::unfit("this is a mesh; an image is needed")
                 .at(path.display())
                 .hint("`voxelize` makes a label of a mesh"));
@@ -91,15 +122,16 @@ pub fn read(path: &Path, options: &ImageOptions) -> Result<Image> {
     Ok(image)
 }
 
-fn finish(image: &mut Image, options: &ImageOptions) -> Result<()> {
+pub(super) fn finish(image: &mut Image, options: &ImageOptions) -> Result<()> {
     let values = &mut image.volume.data;
-    let broken = values.par_iter().filter(|v| !v.is_finite()).count();
+    let Span { mut low, mut high, broken } = span(values);
     if broken > 0 {
+        (low, high) = (low.min(AIR_HU), high.max(AIR_HU));
         values.par_iter_mut().filter(|v| !v.is_finite()).for_each(|v| *v = AIR_HU);
         image.notes.push(format!("{broken} voxels are no finite number; they are set to {AIR_HU}"));
     }
     if matches!(image.dtype.as_str(), "int32" | "uint32" | "int64" | "uint64")
-        && values.par_iter().any(|v| v.abs() > 16_777_216.0)
+        && low.abs().max(high.abs()) > 16_777_216.0
     {
         image.notes.push("some values exceed 2^24 and are kept to 24 bits".to_owned());
     }
@@ -107,10 +139,12 @@ fn finish(image: &mut Image, options: &ImageOptions) -> Result<()> {
         if !options.add_hu.is_finite() {
             return Err(Fault::usage("`add_hu` must be a finite number"));
         }
-        values.par_iter_mut().for_each(|v| *v = (f64::from(*v) + options.add_hu) as f32);
+        let added = |v: f32| (f64::from(v) + options.add_hu) as f32;
+        values.par_iter_mut().for_each(|v| *v = added(*v));
+        (low, high) = (added(low), added(high));
         image.notes.push(format!("{} was added to every value, as asked", options.add_hu));
     }
-    air_note(image);
+    air_note(image, low, high);
     let resampled =
         options.resample_mm.is_some() || Repair::Resample == options.tilt || Repair::Resample == options.gaps;
     if let Some(spacing_mm) = options.resample_mm {
@@ -135,8 +169,7 @@ fn finish(image: &mut Image, options: &ImageOptions) -> Result<()> {
 }
 
 /// Air is about -1000 HU; a CT whose lowest value is 0 stores HU + 1024 (or 1000) without saying so.
-fn air_note(image: &mut Image) {
-    let (low, high) = range(&image.volume.data);
+fn air_note(image: &mut Image, low: f32, high: f32) {
     if low > -200.0 && low <= 200.0 && high >= 1000.0 {
         image.notes.push(format!(
             "the lowest value is {low} and the highest {high}: in HU, air would be near -1000; if this is a CT stored as HU + 1024, \
@@ -145,18 +178,24 @@ fn air_note(image: &mut Image) {
     }
 }
 
-/// Returns the smallest and largest value.
-pub(super) fn range(values: &[f32]) -> (f32, f32) {
-    values
-        .par_chunks(1 << 16)
-        .map(|chunk| chunk.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v))))
-        .reduce(|| (f32::INFINITY, f32::NEG_INFINITY), |a, b| (a.0.min(b.0), a.1.max(b.1)))
-}
-
-/// Returns the value for voxels that resampling adds outside the slices: the scan's own lowest, at least air.
-pub(super) fn fill(values: &[f32]) -> f32 {
-    let low = range(values).0;
-    if low.is_finite() { low.max(AIR_HU) } else { AIR_HU }
+/// Refuses to straighten slices that lie so far apart that a file of little would become an image of much.
+///
+/// # Errors
+/// Unfit with the numbers.
+pub(super) fn straightenable(slices: &Slices, fit: &Fit) -> Result<()> {
+    let n = slices.positions_mm.len() as f64;
+    let [nx, ny] = slices.size.map(|side| side as f64);
+    let [sx, sy] = slices.spacing_mm;
+    let voxels = (nx + fit.shift_mm / sx) * (ny + fit.shift_mm / sy) * (fit.mean_mm * n / fit.median_mm).max(n);
+    let most = MOST_GROWTH * nx * ny * n + SMALL_VOXELS;
+    if voxels.is_finite() && voxels <= most {
+        return Ok(());
+    }
+    Err(Fault::unfit(format!(
+        "straightened, the {} slices would fill {voxels:.3e} voxels, more than {MOST_GROWTH} times what they hold",
+        slices.positions_mm.len()
+    ))
+    .hint("the places of the slices are wrong, or they are not of one scan"))
 }
 
 /// Returns what is said when a tilt was taken out.

@@ -9,7 +9,7 @@ use std::path::Path;
 use super::{
     file, gltf, obj, ply,
     sniff::{Format, name_ends, sniff},
-    stl,
+    stl, vtk,
 };
 use crate::{
     fault::{Fault, Result},
@@ -42,13 +42,13 @@ pub struct MeshFile {
 /// Returns whether a file's name is that of a mesh.
 #[must_use]
 pub fn is_mesh_name(path: &Path) -> bool {
-    [".stl", ".ply", ".obj"].iter().any(|ending| name_ends(path, ending))
+    [".stl", ".ply", ".obj", ".vtk"].iter().any(|ending| name_ends(path, ending))
 }
 
 /// Returns whether a file name is that of a mesh format that can be written.
 #[must_use]
 pub fn is_mesh_output(path: &Path) -> bool {
-    is_mesh_name(path) || name_ends(path, ".glb")
+    [".stl", ".ply", ".obj", ".glb"].iter().any(|ending| name_ends(path, ending))
 }
 
 /// What a format's reader gives: coordinates as they are in the file.
@@ -70,6 +70,7 @@ pub fn read(path: &Path, options: &MeshOptions) -> Result<MeshFile> {
         Format::Stl => stl::parse,
         Format::Ply => ply::parse,
         Format::Obj => obj::parse,
+        Format::Vtk => vtk::parse,
         _ => {
             return Err(Fault::unfit("this is an image; a mesh is needed")
                 .at(path.display())
@@ -81,7 +82,7 @@ pub fn read(path: &Path, options: &MeshOptions) -> Result<MeshFile> {
 }
 
 /// Brings parsed coordinates to LPS mm.
-fn settle(parsed: Parsed, options: &MeshOptions) -> Result<MeshFile> {
+pub(super) fn settle(parsed: Parsed, options: &MeshOptions) -> Result<MeshFile> {
     let Parsed { mut mesh, frame: stated, mut notes } = parsed;
     if mesh.triangles.is_empty() && !options.may_be_empty {
         return Err(Fault::unfit("the mesh has no triangles"));

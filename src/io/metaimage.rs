@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{
     affine::Affine,
-    file, gzip,
+    detached, file, gzip,
     image::{Image, ImageOptions},
     nrrd,
     raw::{self, Endian, Scalar},
@@ -25,6 +25,7 @@ struct Header {
     spacing: Option<Vec<f64>>,
     origin: Option<Vec<f64>>,
     matrix: Option<Vec<f64>>,
+    orientation: Option<String>,
     header_size: i64,
     channels: usize,
     data_file: Option<String>,
@@ -35,10 +36,16 @@ struct Header {
 /// # Errors
 /// Unfit when truncated, of several channels, in ASCII, as a list of files, or sheared without `tilt: resample`.
 pub(super) fn read(path: &Path, options: &ImageOptions) -> Result<Image> {
-    parse(&file::read(path)?, path, options).map_err(|fault| file::in_file(fault, path))
+    let beside = |name: &str| detached::read(path, name);
+    parse(&file::read(path)?, beside, options).map_err(|fault| file::in_file(fault, path))
 }
 
-fn parse(bytes: &[u8], path: &Path, options: &ImageOptions) -> Result<Image> {
+/// Parses a header and the samples: those that follow it, or those of the file that it names, which `beside` reads.
+pub(super) fn parse(
+    bytes: &[u8],
+    beside: impl FnOnce(&str) -> Result<Vec<u8>>,
+    options: &ImageOptions,
+) -> Result<Image> {
     let (header, data_at) = header(bytes)?;
     let missing = |field: &str| Fault::unfit(format!("the header has no field `{field}`"));
     let scalar = header.scalar.ok_or_else(|| missing("ElementType"))?;
@@ -50,30 +57,40 @@ fn parse(bytes: &[u8], path: &Path, options: &ImageOptions) -> Result<Image> {
     let detached;
     let stored = match header.data_file.as_deref() {
         None => return Err(missing("ElementDataFile")),
-        Some("LOCAL") => &bytes[data_at..],
+        Some(name) if name.eq_ignore_ascii_case("LOCAL") => &bytes[data_at..],
         Some(name) if name.starts_with("LIST") || name.contains('%') => {
             return Err(Fault::unfit("a MetaImage over a list of files is not supported").hint("write it as one .mha"));
         }
         Some(name) => {
-            detached = nrrd::beside(path, name)?;
+            detached = beside(name)?;
             detached.as_slice()
         }
     };
-    let unpacked;
+    let (unpacked, longer);
     let samples = if header.compressed {
-        unpacked = gzip::inflate_zlib(stored, count)?;
+        let skip = usize::try_from(header.header_size)
+            .map_err(|_| Fault::unfit(format!("the header size {} needs raw data", header.header_size)))?;
+        (unpacked, longer) = gzip::inflate_zlib(stored.get(skip..).unwrap_or_default(), count)?;
         unpacked.as_slice()
     } else {
-        nrrd::after_skip(stored, header.header_size, count)?
+        let samples = nrrd::after_skip(stored, header.header_size, count)?;
+        longer = header.header_size == 0 && stored.len() > count;
+        samples
     };
     let values = raw::decode(samples, scalar, header.endian, 1.0, 0.0);
-    let affine = place(&header, size)?;
-    let mut notes = Vec::new();
+    let mut notes = Vec::from_iter(longer.then(gzip::longer));
+    let affine = place(&header, size, &mut notes)?;
     let volume = affine.place(values, options.tilt, &mut notes)?;
     Ok(Image { volume, dtype: scalar.name().to_owned(), notes })
 }
 
-fn place(header: &Header, size: [usize; 3]) -> Result<Affine> {
+/// Returns the name of the data file, where the data is not in the file itself.
+pub(super) fn data_file(bytes: &[u8]) -> Result<Option<String>> {
+    let (header, _) = header(bytes)?;
+    Ok(header.data_file.filter(|name| !name.eq_ignore_ascii_case("LOCAL")))
+}
+
+fn place(header: &Header, size: [usize; 3], notes: &mut Vec<String>) -> Result<Affine> {
     let vector = |values: &Option<Vec<f64>>, name, default| match values {
         None => Ok(default),
         Some(values) => three(values, name).map(DVec3::from_array),
@@ -88,8 +105,51 @@ fn place(header: &Header, size: [usize; 3]) -> Result<Affine> {
                 .map_err(|_| Fault::unfit(format!("the field `TransformMatrix` has {} numbers, not 9", m.len())))?,
         ),
     };
+    if spacing_mm.min_element() <= 0.0 {
+        return Err(Fault::unfit(format!("the voxel spacing must be positive, it is {:?} mm", spacing_mm.to_array())));
+    }
+    agree(header, &matrix, notes)?;
     let columns_mm = [matrix.x_axis * spacing_mm.x, matrix.y_axis * spacing_mm.y, matrix.z_axis * spacing_mm.z];
     Ok(Affine { size, origin_mm, columns_mm })
+}
+
+/// Holds the letters of `AnatomicalOrientation` against the matrix. The letters name the side that each axis comes from: RAI
+/// is LPS. The matrix is what places the voxels, as in ITK; letters that say otherwise are noted, and where there is no
+/// matrix they are refused, because nothing tells which is meant.
+fn agree(header: &Header, matrix: &DMat3, notes: &mut Vec<String>) -> Result<()> {
+    let Some(stated) = header.orientation.as_deref().and_then(axes) else { return Ok(()) };
+    let columns = [matrix.x_axis, matrix.y_axis, matrix.z_axis];
+    let agrees = columns.iter().zip(stated).all(|(column, axis)| {
+        let along = column.dot(axis);
+        along > 0.0 && along >= column.abs().max_element() - 1e-6
+    });
+    match (agrees, header.matrix.is_some()) {
+        (true, _) => Ok(()),
+        (false, true) => {
+            notes
+                .push("AnatomicalOrientation disagrees with TransformMatrix; the matrix is used, as in ITK".to_owned());
+            Ok(())
+        }
+        (false, false) => {
+            Err(Fault::unfit("the header states axes by AnatomicalOrientation only, and they are not RAI (LPS)")
+                .hint("add the line `TransformMatrix = …`, or write the image with ITK or 3D Slicer"))
+        }
+    }
+}
+
+/// Returns the directions of three letters, or nothing when they are none (`???`).
+fn axes(letters: &str) -> Option<[DVec3; 3]> {
+    let letters = <[u8; 3]>::try_from(letters.as_bytes()).ok()?;
+    let axes = letters.map(|letter| match letter.to_ascii_uppercase() {
+        b'R' => DVec3::X,
+        b'L' => -DVec3::X,
+        b'A' => DVec3::Y,
+        b'P' => -DVec3::Y,
+        b'I' => DVec3::Z,
+        b'S' => -DVec3::Z,
+        _ => DVec3::ZERO,
+    });
+    axes.iter().all(|axis| *axis != DVec3::ZERO).then_some(axes)
 }
 
 fn three<T: Copy + std::fmt::Debug>(values: &[T], field: &str) -> Result<[T; 3]> {
@@ -108,6 +168,7 @@ fn header(bytes: &[u8]) -> Result<(Header, usize)> {
         spacing: None,
         origin: None,
         matrix: None,
+        orientation: None,
         header_size: 0,
         channels: 1,
         data_file: None,
@@ -144,6 +205,7 @@ impl Header {
             "ElementSize" if self.spacing.is_none() => self.spacing = Some(list(value)?),
             "Offset" | "Position" | "Origin" => self.origin = Some(list(value)?),
             "TransformMatrix" | "Rotation" | "Orientation" => self.matrix = Some(list(value)?),
+            "AnatomicalOrientation" => self.orientation = Some(value.to_owned()),
             "BinaryDataByteOrderMSB" | "ElementByteOrderMSB" if truth(value) => self.endian = Endian::Big,
             "CompressedData" => self.compressed = truth(value),
             "BinaryData" if !truth(value) => return Err(Fault::unfit("MetaImage data in ASCII is not supported")),
@@ -165,7 +227,7 @@ fn list<T: std::str::FromStr>(text: &str) -> Result<Vec<T>> {
 }
 
 /// The numeric types and their MetaImage names.
-const TYPES: [(&str, Scalar); 11] = [
+const TYPES: [(&str, Scalar); 12] = [
     ("MET_UCHAR", Scalar::U8),
     ("MET_CHAR", Scalar::I8),
     ("MET_USHORT", Scalar::U16),
@@ -178,6 +240,7 @@ const TYPES: [(&str, Scalar); 11] = [
     ("MET_DOUBLE", Scalar::F64),
     // Four bytes in files of every age, whatever the machine that wrote them.
     ("MET_LONG", Scalar::I32),
+    ("MET_ULONG", Scalar::U32),
 ];
 
 fn scalar(text: &str) -> Result<Scalar> {
@@ -225,7 +288,10 @@ mod tests {
 
     #[test]
     fn broken_headers_are_refused() {
-        let image = |text: &str| parse(text.as_bytes(), Path::new("a.mha"), &ImageOptions::default()).unwrap_err();
+        let image = |text: &str| {
+            parse(text.as_bytes(), |name| detached::read(Path::new("a.mha"), name), &ImageOptions::default())
+                .unwrap_err()
+        };
         assert!(
             image("DimSize = 2 2\nElementType = MET_UCHAR\nElementDataFile = LOCAL\nabcd").what.contains("DimSize")
         );
@@ -235,5 +301,44 @@ mod tests {
         assert!(image("DimSize = 2 2 2\nElementType = MET_UCHAR\nElementDataFile = ../x\n").what.contains("outside"));
         assert!(image("DimSize = 2 q 2\n").place.unwrap().contains("line 1"));
         assert!(image("ObjectType = Image\n").what.contains("ElementDataFile"));
+    }
+
+    #[test]
+    fn letters_of_orientation_are_held_against_the_matrix() {
+        let image = |lines: &str| {
+            let text = format!("DimSize = 1 1 1\n{lines}ElementType = MET_UCHAR\nElementDataFile = Local\n\u{7}");
+            parse(text.as_bytes(), |_| Err(Fault::unfit("no file")), &ImageOptions::default())
+        };
+        assert!(image("AnatomicalOrientation = RAI\n").unwrap().notes.is_empty());
+        assert!(image("AnatomicalOrientation = ???\n").unwrap().notes.is_empty());
+        assert!(image("AnatomicalOrientation = RPI\n").unwrap_err().what.contains("AnatomicalOrientation only"));
+        let matrix = "TransformMatrix = 1 0 0 0 -1 0 0 0 1\n";
+        assert!(image(&format!("{matrix}AnatomicalOrientation = RPI\n")).unwrap().notes.is_empty());
+        let noted = image(&format!("{matrix}AnatomicalOrientation = RAI\n")).unwrap();
+        assert!(noted.notes[0].contains("disagrees") && noted.volume.grid.direction.y_axis.y == -1.0);
+        assert!(image("ElementSpacing = 1 -1 1\n").unwrap_err().what.contains("positive"));
+    }
+
+    #[test]
+    fn detached_and_compressed_data_give_the_same_image() {
+        use std::io::Write as _;
+        let folder = tempfile::tempdir().unwrap();
+        let samples = [1_u8, 2, 3, 250];
+        let mut packer = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::new(6));
+        packer.write_all(&samples).unwrap();
+        let packed = packer.finish().unwrap();
+        for (name, lines, data) in [
+            ("a.raw", "", samples.to_vec()),
+            ("b.zraw", "CompressedData = True\n", packed),
+            ("c.raw", "HeaderSize = -1\n", [9, 9, 1, 2, 3, 250].to_vec()),
+        ] {
+            let path = folder.path().join("a.mhd");
+            let text = format!(
+                "ObjectType = Image\nNDims = 3\n{lines}DimSize = 2 2 1\nElementType = MET_UCHAR\nElementDataFile = {name}\n"
+            );
+            std::fs::write(&path, text).unwrap();
+            std::fs::write(folder.path().join(name), data).unwrap();
+            assert_eq!(read(&path, &ImageOptions::default()).unwrap().volume.data, [1.0, 2.0, 3.0, 250.0], "{name}");
+        }
     }
 }

@@ -2,10 +2,10 @@
 //! file says, what leaves this module is LPS millimetres.
 //!
 //! ```text
-//! image   by name and content ─▶ dicom  nifti  nrrd  metaimage ─▶ raw (samples), gzip, file
-//! mesh    by name and content ─▶ stl  ply  obj                 ─▶ weld; gltf is written only
+//! image   by name and content ─▶ dicom  nifti  nrrd  metaimage ─▶ raw (samples), values, gzip, detached, file
+//! mesh    by name and content ─▶ stl  ply  obj  vtk            ─▶ weld; gltf is written only
 //! series  what a folder of DICOM holds, and its digests
-//! info    the numbers of one file, as JSON
+//! info    the numbers of one file, as JSON; untrusted: the parsers on bytes, for fuzzing
 //! ```
 //! Three rules hold in every reader. Sizes that a header declares are compared with the length of the file before
 //! anything of that size is allocated. Nothing is mended in silence: an unfit file is refused with its numbers and the
@@ -18,8 +18,10 @@ pub mod info;
 pub mod mesh;
 pub mod series;
 pub mod sniff;
+pub mod untrusted;
 
 mod affine;
+mod detached;
 mod file;
 mod gltf;
 mod gzip;
@@ -30,6 +32,8 @@ mod obj;
 mod ply;
 mod raw;
 mod stl;
+mod values;
+mod vtk;
 mod weld;
 
 #[cfg(test)]

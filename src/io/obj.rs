@@ -18,8 +18,18 @@ use crate::{
 /// Unfit, with the line, when a number is missing or not finite, or an index points to no vertex.
 pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     let mut parsed = Parsed::default();
+    let mut joined = Vec::new();
     for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
-        let line = String::from_utf8_lossy(line);
+        // A backslash at its end continues a line on the next.
+        let line = match line.trim_ascii_end().strip_suffix(b"\\") {
+            Some(part) => {
+                joined.extend_from_slice(part);
+                joined.push(b' ');
+                continue;
+            }
+            None => [std::mem::take(&mut joined).as_slice(), line].concat(),
+        };
+        let line = String::from_utf8_lossy(&line);
         let mut words = line.split_ascii_whitespace();
         let read = match words.next() {
             Some("v") => vertex(words).map(|p| parsed.mesh.vertices.push(p)),
@@ -31,6 +41,10 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
             _ => Ok(()),
         };
         read.map_err(|fault| fault.at(format!("line {}", index + 1)))?;
+    }
+    if !joined.is_empty() {
+        return Err(Fault::unfit("the last line goes on after the end of the file")
+            .hint("the file is truncated: export it again"));
     }
     Ok(parsed)
 }
@@ -83,7 +97,7 @@ mod tests {
 
     #[test]
     fn all_kinds_of_index_are_understood() {
-        let text = "# made by hand\nv 0 0 0\nv 1 0 0 0.5 0.5 0.5\nv 1 1 0\nv 0 1 0\nvn 0 0 1\nf 1/1 2//1 3/1/1 4\nf -4 -3 -2\n";
+        let text = "# made by hand\nv 0 0 0\nv 1 0 0 0.5 0.5 0.5\nv 1 1 0\nv 0 1 0\nvn 0 0 1\nf 1/1 2//1 3/1/1 4\nf -4 -3 \\\r\n -2\n";
         let mesh = parse(text.as_bytes()).unwrap().mesh;
         assert_eq!(mesh.triangles, [[0, 1, 2], [0, 2, 3], [0, 1, 2]]);
     }

@@ -45,6 +45,12 @@ impl Scalar {
         (Self::F64, "float64"),
     ];
 
+    /// Returns every type.
+    #[cfg(test)]
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        Self::NAMES.into_iter().map(|(scalar, _)| scalar)
+    }
+
     pub(super) fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(scalar, _)| *scalar == self).map_or("float32", |(_, name)| name)
     }

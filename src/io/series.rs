@@ -1,10 +1,11 @@
 //! What a folder of DICOM files holds, and digests of a scan: of its files, and of its voxels.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{
-    dicom, file,
+    detached, dicom, file,
     image::{ImageOptions, Repair, read},
+    metaimage, nifti, nrrd,
     sniff::{Format, sniff},
 };
 use crate::{
@@ -83,8 +84,27 @@ pub fn fingerprint(path: &Path, series: Option<usize>) -> Result<Fingerprint> {
     Ok(Fingerprint { files: 1, stored: digest(path, series)?, decoded: decoded_digest(path, series)? })
 }
 
+/// Returns the files that one image consists of: the file, or the header and the data file that it names, or both files of a
+/// NIfTI pair. Of a DICOM file, which stands for its series, only the file itself.
+///
+/// # Errors
+/// Usage when the path does not exist; unfit when a header makes no sense or its data file is missing.
+pub fn parts(path: &Path) -> Result<Vec<PathBuf>> {
+    let named = match sniff(path)? {
+        Format::Nifti => return nifti::parts(path),
+        Format::Nrrd => nrrd::data_file,
+        Format::MetaImage => metaimage::data_file,
+        _ => return Ok(vec![path.to_owned()]),
+    };
+    let data = named(&file::read(path)?).map_err(|fault| file::in_file(fault, path))?;
+    let data =
+        data.map(|name| detached::locate(path, &name)).transpose().map_err(|fault| file::in_file(fault, path))?;
+    Ok([path.to_owned()].into_iter().chain(data).collect())
+}
+
 /// Returns the digest of a scan's files. Of a folder: blake3 over the sorted list of the blake3 digests of the files of
-/// that one series; names and other files do not count. Of a file: its blake3.
+/// that one series; names and other files do not count. Of a file: its blake3, and over the list of the digests of both
+/// where an image has a header and a data file.
 ///
 /// # Errors
 /// Usage when the path does not exist or the series is ambiguous; unfit when a file is damaged.
@@ -92,7 +112,12 @@ pub fn digest(path: &Path, series: Option<usize>) -> Result<[u8; 32]> {
     if path.is_dir() {
         return Ok(of_files(&dicom::one(path, series)?));
     }
-    Ok(*blake3::hash(&file::read(path)?).as_bytes())
+    let of_file = |part: &PathBuf| Ok(*blake3::hash(&file::read(part)?).as_bytes());
+    let digests = parts(path)?.iter().map(of_file).collect::<Result<Vec<[u8; 32]>>>()?;
+    match digests.as_slice() {
+        [one] => Ok(*one),
+        several => Ok(*blake3::hash(several.as_flattened()).as_bytes()),
+    }
 }
 
 /// Returns the digest of a scan's voxels: blake3 over size and values (HU, before any repair) on nearest-LPS axes, without
@@ -219,6 +244,19 @@ mod tests {
         other.data[7] += 1;
         write_i16(&at("d.nrrd"), &other).unwrap();
         assert_ne!(fingerprint(&at("d.nrrd"), None).unwrap().decoded, prints[0].decoded);
+    }
+
+    #[test]
+    fn the_digest_of_a_header_covers_its_data() {
+        let folder = tempfile::tempdir().unwrap();
+        let header = folder.path().join("a.mhd");
+        std::fs::write(&header, "DimSize = 2 1 1\nElementType = MET_UCHAR\nElementDataFile = a.raw\n").unwrap();
+        std::fs::write(folder.path().join("a.raw"), [1, 2]).unwrap();
+        let before = fingerprint(&header, None).unwrap();
+        assert_eq!(parts(&header).unwrap().len(), 2);
+        std::fs::write(folder.path().join("a.raw"), [1, 3]).unwrap();
+        let after = fingerprint(&header, None).unwrap();
+        assert!(before.stored != after.stored && before.decoded != after.decoded);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::fault::{Fault, Result};
 pub enum Format {
     /// A DICOM file, or a folder of them.
     Dicom,
-    /// NIfTI-1, plain or gzip.
+    /// NIfTI-1 or -2, plain or gzip, or one file of a pair.
     Nifti,
     /// NRRD, attached or detached.
     Nrrd,
@@ -23,28 +23,29 @@ pub enum Format {
     Ply,
     /// Wavefront OBJ.
     Obj,
+    /// Legacy VTK polydata.
+    Vtk,
 }
 
 impl Format {
     /// Returns whether it holds triangles, not voxels.
     #[must_use]
     pub const fn is_mesh(self) -> bool {
-        matches!(self, Self::Stl | Self::Ply | Self::Obj)
+        matches!(self, Self::Stl | Self::Ply | Self::Obj | Self::Vtk)
     }
 }
 
 /// What can be read, for messages.
-const KNOWN: &str = "images: a DICOM folder or file, .nii, .nii.gz, .nrrd, .nhdr, .mha, .mhd; meshes: .stl, .ply, .obj";
+const KNOWN: &str = "images: a DICOM folder or file, .nii, .nii.gz, .hdr with .img, .nrrd, .nhdr, .mha, .mhd; meshes: .stl, .ply, .obj, .vtk";
 
 /// Other people's formats by their first bytes.
-const FOREIGN: [(&[u8], &str); 20] = [
+const FOREIGN: [(&[u8], &str); 19] = [
     (b"PK\x03\x04", "a ZIP archive (also .pt, .npz, .docx)"),
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
     (b"%PDF", "a PDF document"),
     (b"\x89HDF", "an HDF5 file (also MINC 2, .mat)"),
     (b"CDF\x01", "a NetCDF or MINC file"),
-    (b"# vtk DataFile", "a legacy VTK file"),
     (b"<?xml", "an XML file (also .vtp, .vti)"),
     (b"<VTKFile", "a VTK XML file"),
     (b"II*\0", "a TIFF picture"),
@@ -82,18 +83,25 @@ fn by_content(head: &[u8], path: &Path) -> Option<Format> {
         return Some(Format::Nrrd);
     }
     if gzip::is_gzip(head) {
-        return name_ends(path, ".nii.gz").then_some(Format::Nifti);
+        let named = [".nii.gz", ".hdr.gz", ".img.gz"].iter().any(|ending| name_ends(path, ending));
+        return (named || is_nifti(&gzip::peek(head, 4))).then_some(Format::Nifti);
     }
-    let word = head.first_chunk::<4>().map(|word| (i32::from_le_bytes(*word), i32::from_be_bytes(*word)));
-    if let Some((348 | 540, _) | (_, 348 | 540)) = word
-        && !name_ends(path, ".stl")
-    {
+    if is_nifti(head) && !name_ends(path, ".stl") {
         return Some(Format::Nifti);
+    }
+    if at(0, b"# vtk DataFile") {
+        return Some(Format::Vtk);
     }
     if at(0, b"ply\n") || at(0, b"ply\r") {
         return Some(Format::Ply);
     }
     (at(0, b"ObjectType") || at(0, b"NDims")).then_some(Format::MetaImage)
+}
+
+/// A NIfTI header begins with its own length, in either byte order.
+fn is_nifti(head: &[u8]) -> bool {
+    let word = head.first_chunk::<4>().map(|word| (i32::from_le_bytes(*word), i32::from_be_bytes(*word)));
+    matches!(word, Some((348 | 540, _) | (_, 348 | 540)))
 }
 
 /// A name is believed only where the content is not plainly something else.
@@ -107,6 +115,7 @@ fn by_name(path: &Path) -> Option<Format> {
         (".ply", Format::Ply),
         (".obj", Format::Obj),
         (".nii", Format::Nifti),
+        (".img", Format::Nifti),
         (".nrrd", Format::Nrrd),
         (".nhdr", Format::Nrrd),
         (".mha", Format::MetaImage),
@@ -126,7 +135,7 @@ fn foreign(head: &[u8]) -> Fault {
     } else if let Some((_, name)) = FOREIGN.iter().find(|(magic, _)| head.starts_with(magic)) {
         format!("this seems to be {name}, which is not supported")
     } else if gzip::is_gzip(head) {
-        "this is a gzip file whose name does not end in .nii.gz".to_owned()
+        "this is a gzip file and no NIfTI image (.nii.gz)".to_owned()
     } else {
         "this format is not known".to_owned()
     };
@@ -147,6 +156,7 @@ mod tests {
     #[test]
     fn content_speaks_before_the_name() {
         assert_eq!(sniffed("a.stl", b"NRRD0004\n").unwrap(), Format::Nrrd);
+        assert_eq!(sniffed("a", b"# vtk DataFile Version 3.0").unwrap(), Format::Vtk);
         assert_eq!(sniffed("a", b"ply\nformat").unwrap(), Format::Ply);
         assert_eq!(sniffed("A.STL", b"solid x").unwrap(), Format::Stl);
         assert_eq!(sniffed("a.nii", &348_i32.to_be_bytes()).unwrap(), Format::Nifti);
@@ -160,7 +170,7 @@ mod tests {
         let refused = |name: &str, bytes: &[u8]| sniffed(name, bytes).unwrap_err().what;
         assert!(refused("model.pt", b"PK\x03\x04rest").contains("ZIP"));
         assert!(refused("a.stl", b"\x89PNG\r\n").contains("PNG"), "the name does not help");
-        assert!(refused("a.vtk", b"# vtk DataFile Version 3.0").contains("VTK"));
+        assert!(refused("a.vtp", b"<VTKFile type=").contains("VTK XML"));
         assert!(refused("a.gz", &[0x1f, 0x8b, 8]).contains("gzip"));
         assert!(refused("a.xyz", b"hello").contains("not known"));
         assert!(refused("a.xyz", b"").contains("empty"));

@@ -35,7 +35,10 @@ pub(super) fn is_file(name: &str) -> bool {
 /// Returns the kind of artifact and the keys of a field with a file.
 fn keys(name: &str) -> (&'static str, &'static [&'static str]) {
     match name {
-        "ct" => ("ct", &["path", "blake3", "files", "series", "tilt", "gaps", "add_hu", "resample_mm"]),
+        "ct" => (
+            "ct",
+            &["path", "blake3", "files", "series", "tilt", "gaps", "modality", "burned_in", "add_hu", "resample_mm"],
+        ),
         "gold" => ("mesh", &["path", "blake3", "frame", "unit"]),
         "defect" => ("solid", &["path", "blake3", "frame", "unit", "centre_mm", "radius_mm"]),
         _ => ("label", &["path", "blake3"]),
@@ -82,7 +85,7 @@ pub(super) fn read(entry: &Entry, default: Option<&Entry>, source: &Source) -> R
     }
     field.declared = get("blake3").map(|node| digest(node, source)).transpose()?;
     field.files = get("files").map(|node| whole(node, source)).transpose()?;
-    for key in ["series", "tilt", "gaps", "add_hu", "resample_mm", "frame", "unit"] {
+    for key in ["series", "tilt", "gaps", "modality", "burned_in", "add_hu", "resample_mm", "frame", "unit"] {
         let Some(node) = get(key).filter(|_| ball.is_none() || key == "frame") else { continue };
         if let Some(value) = option(key, kind, node, source)? {
             field.options.insert(key.to_owned(), value);
@@ -96,6 +99,8 @@ fn option(key: &str, kind: &str, node: &Node, source: &Source) -> Result<Option<
     Ok(match key {
         "series" => Some(whole(node, source)?.into()),
         "tilt" | "gaps" => (word(node, &["refuse", "resample"], source)? == "resample").then(|| "resample".into()),
+        "modality" => (word(node, &["ct", "any"], source)? == "any").then(|| "any".into()),
+        "burned_in" => (word(node, &["refuse", "accept"], source)? == "accept").then(|| "accept".into()),
         "add_hu" => Some(number(node, source)?).filter(|&hu| hu != 0.0).map(Json::from),
         "resample_mm" => Some(above_zero(node, source)?.into()),
         "frame" if kind == "solid" => Some(word(node, &["LPS", "RAS", "ct"], source)?.into()),

@@ -45,13 +45,24 @@ pub struct Found {
     pub others: Vec<FoundMesh>,
 }
 
-/// All scans with their meshes, and the meshes that belong to none or to several.
+/// A folder of DICOM files, or an image, that could not be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unread {
+    /// Path below the root, with `/`.
+    pub path: String,
+    /// What is wrong, on one line.
+    pub why: String,
+}
+
+/// All scans with their meshes, the meshes that belong to none or to several, and what could not be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pairing {
     /// Sorted by path and series.
     pub cases: Vec<Found>,
     /// Meshes left over.
     pub left: Vec<FoundMesh>,
+    /// What was left out.
+    pub unread: Vec<Unread>,
 }
 
 /// Words in file names of meshes that are not the gold model of a skull.
@@ -81,7 +92,7 @@ pub fn pair(mut scans: Vec<FoundScan>, mut meshes: Vec<FoundMesh>) -> Pairing {
         others.append(&mut likely);
         Found { ct, gold, others }
     });
-    Pairing { cases: cases.collect(), left }
+    Pairing { cases: cases.collect(), left, unread: Vec::new() }
 }
 
 /// Returns, for each folder, the scans in it or below it.
@@ -137,6 +148,12 @@ pub fn render(pairing: &Pairing, id_prefix: &str, root: &str) -> Result<String> 
         for other in &found.others {
             let _ = writeln!(out, "    # also found: {}", mesh_fields(other));
         }
+    }
+    if !pairing.unread.is_empty() {
+        out.push_str("# These could not be read, and so are left out:\n");
+    }
+    for unread in &pairing.unread {
+        let _ = writeln!(out, "#   {}: {}", scalar(&unread.path), unread.why);
     }
     if !pairing.left.is_empty() {
         out.push_str("# Meshes that belong to no scan, or to several:\n");

@@ -51,6 +51,8 @@ pub fn schema() -> Value {
                     "series": { "type": "integer", "minimum": 0, "description": "number of the series in the folder" },
                     "tilt": { "enum": ["refuse", "resample"], "description": "gantry tilt" },
                     "gaps": { "enum": ["refuse", "resample"], "description": "missing slices, uneven spacing" },
+                    "modality": { "enum": ["ct", "any"], "description": "whether a series must be a CT" },
+                    "burned_in": { "enum": ["refuse", "accept"], "description": "text burned into the pixels" },
                     "add_hu": { "type": "number", "description": "offset that the header lacks" },
                     "resample_mm": { "type": "number", "exclusiveMinimum": 0, "description": "isotropic spacing" }
                 }

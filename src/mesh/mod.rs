@@ -8,6 +8,7 @@ mod exact;
 pub mod examine;
 pub(crate) mod forest;
 pub mod intersect;
+pub mod repair;
 
 use crate::space::{DVec3, Rigid};
 

@@ -9,6 +9,7 @@ mod door;
 mod exchange;
 mod golden;
 mod privacy;
+mod readers;
 mod scanner;
 mod study;
 mod surface;

@@ -3,8 +3,11 @@
 use std::fs;
 
 use calvaria::{
-    io::image::{self, ImageOptions},
-    space::{DMat3, DVec3},
+    io::{
+        image::{self, ImageOptions},
+        series,
+    },
+    space::{DMat3, DVec3, Grid},
     volume::Volume,
 };
 
@@ -117,6 +120,43 @@ fn a_head_as_dicom_as_nifti_and_with_flipped_axes_gets_one_label() {
     for (scan, label) in scans.iter().zip(&labels) {
         assert!(*label == labels[0], "{scan} gives another label in the world");
     }
+}
+
+#[test]
+fn forty_eight_orientations_of_one_nifti_are_one_world() {
+    let room = Room::new();
+    let turn = DMat3::from_cols(DVec3::new(0.8, 0.6, 0.0), DVec3::new(-0.6, 0.8, 0.0), DVec3::Z);
+    let grid = Grid::new([4, 5, 3], DVec3::new(-30.5, 12.25, 100.0), DVec3::new(0.5, 0.75, 2.5), turn).unwrap();
+    let volume = Volume::new(grid, (0..60_u8).map(f32::from).collect()).unwrap();
+    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    let (mut digests, mut seen) = (Vec::new(), 0);
+    for (order, bits) in orders.into_iter().flat_map(|order| (0..8).map(move |bits| (order, bits))) {
+        let other = turned(&volume, order, [0, 1, 2].map(|axis| bits >> axis & 1 == 1));
+        let path = room.path("a.nii");
+        image::write_f32(&path, &other).unwrap();
+        let written = fs::read(&path).unwrap();
+        // Both forms, qform alone, sform alone.
+        for code in [None, Some(254), Some(252)] {
+            let mut bytes = written.clone();
+            if let Some(at) = code {
+                bytes[at..at + 2].fill(0);
+            }
+            fs::write(&path, bytes).unwrap();
+            let read = image::read(&path, &ImageOptions::default()).unwrap();
+            assert!(read.notes.is_empty(), "{:?}", read.notes);
+            let voxel_from_world = read.volume.grid.voxel_from_world();
+            for (z, y, x) in (0..3).flat_map(|z| (0..5).flat_map(move |y| (0..4).map(move |x| (z, y, x)))) {
+                let at = voxel_from_world.transform_point3(grid.world(x, y, z));
+                assert!((at - at.round()).abs().max_element() < 1e-4, "{order:?} {bits} {code:?}: {at}");
+                let at = at.round().to_array().map(|v| v as usize);
+                assert_eq!(read.volume.at(at[0], at[1], at[2]), volume.at(x, y, z), "{order:?} {bits} {code:?}");
+            }
+            seen += 1;
+        }
+        digests.push(series::decoded_digest(&path, None).unwrap());
+    }
+    assert_eq!((seen, digests.len()), (144, 48));
+    assert!(digests.iter().all(|digest| *digest == digests[0]));
 }
 
 #[test]

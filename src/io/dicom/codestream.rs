@@ -1,18 +1,11 @@
 //! The size that a compressed frame states in its own header, held against Rows and Columns before the codec allocates
 //! what the stream asks for.
 
-use dicom_core::DicomValue;
-use dicom_dictionary_std::tags;
-use dicom_object::DefaultDicomObject;
-
 use crate::fault::{Fault, Result};
 
-/// Refuses a JPEG or JPEG 2000 stream of another size than the DICOM header's. Streams that are neither (RLE) pass.
-pub(super) fn check(object: &DefaultDicomObject, columns: usize, rows: usize) -> Result<()> {
-    let Ok(Some(element)) = object.element_opt(tags::PIXEL_DATA) else { return Ok(()) };
-    let DicomValue::PixelSequence(sequence) = element.value() else { return Ok(()) };
-    let frame: Vec<u8> = sequence.fragments().iter().flatten().copied().take(1 << 16).collect();
-    match size(&frame) {
+/// Refuses a JPEG, JPEG-LS or JPEG 2000 stream of another size than the DICOM header's. Streams that are none (RLE) pass.
+pub(super) fn check(stream: &[u8], columns: usize, rows: usize) -> Result<()> {
+    match size(&stream[..stream.len().min(MOST_LOOKED_AT)]) {
         Some(stated) if stated != (columns, rows) => Err(Fault::unfit(format!(
             "the compressed frame is {} x {}, the header says {columns} x {rows}",
             stated.0, stated.1
@@ -20,6 +13,9 @@ pub(super) fn check(object: &DefaultDicomObject, columns: usize, rows: usize) ->
         _ => Ok(()),
     }
 }
+
+/// A stream states its size in its first bytes.
+const MOST_LOOKED_AT: usize = 1 << 16;
 
 fn size(frame: &[u8]) -> Option<(usize, usize)> {
     let short = |at: usize| frame.get(at..at + 2).map(|w| usize::from(u16::from_be_bytes([w[0], w[1]])));
@@ -39,7 +35,7 @@ fn size(frame: &[u8]) -> Option<(usize, usize)> {
     loop {
         let marker = short(at)?;
         match marker {
-            0xFFC0..=0xFFC3 | 0xFFC5..=0xFFC7 | 0xFFC9..=0xFFCB | 0xFFCD..=0xFFCF => {
+            0xFFF7 | 0xFFC0..=0xFFC3 | 0xFFC5..=0xFFC7 | 0xFFC9..=0xFFCB | 0xFFCD..=0xFFCF => {
                 return Some((short(at + 7)?, short(at + 5)?));
             }
             0xFF01 | 0xFFD0..=0xFFD8 | 0xFFFF => at += if marker == 0xFFFF { 1 } else { 2 },

@@ -1,33 +1,32 @@
-//! The tags of a slice that this program reads: geometry, pixel format, acquisition. This list is the door: nothing else
-//! of a DICOM file, no name, date or comment, gets past it. The series UID is used to tell series apart and goes nowhere.
+//! What an image file says of itself, made of the values that came through the [`door`](super::door): one header a slice,
+//! which is one a file, or one a frame of a multi-frame file.
 
-use std::{
-    io::{Cursor, Read as _},
-    panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
-};
+use std::path::{Path, PathBuf};
 
-use dicom_core::Tag;
 use dicom_dictionary_std::tags;
-use dicom_object::{DefaultDicomObject, FileMetaTableBuilder, OpenFileOptions, file::ReadPreamble};
 
-use super::outline::Outline;
+use super::{door::Admitted, outline::Outline};
 use crate::{
     fault::{Fault, Result},
     space::DVec3,
 };
 
-/// What one image file says of itself.
+/// One slice.
 #[derive(Clone, Debug)]
 pub(in crate::io) struct SliceHeader {
     /// The file.
     pub(super) path: PathBuf,
+    /// Number of the frame in the file, from 0, and how many it has.
+    pub(super) frame: usize,
+    pub(super) frames: usize,
     /// blake3 of the file's bytes.
     pub(super) digest: [u8; 32],
     /// Tells series apart; never shown, never stored.
     pub(super) series: String,
     pub(super) number: Option<i64>,
     pub(super) modality: String,
+    /// Whether the header says that text is burned into the pixels.
+    pub(super) burned_in: bool,
     pub(super) position_mm: Option<DVec3>,
     /// Unit vectors along a row and from row to row.
     pub(super) axes: Option<[DVec3; 2]>,
@@ -36,7 +35,7 @@ pub(in crate::io) struct SliceHeader {
     pub(super) thickness_mm: Option<f64>,
     /// Transfer syntax UID.
     pub(super) syntax: String,
-    /// Bytes that the file holds from its pixel data on.
+    /// Bytes that the file holds from its pixel data on, for each of its frames.
     pub(super) stored: usize,
     pub(super) format: PixelFormat,
 }
@@ -55,107 +54,106 @@ pub(super) struct PixelFormat {
     pub(super) padding: Option<(i64, i64)>,
 }
 
-/// Returns the header of an outlined file; nothing when it holds no image (a DICOMDIR, a report, a structure set).
+/// Modalities by their code (PS3.3, C.7.3.1.1.1); one that is none of these is not repeated in any message.
+const MODALITIES: [&str; 14] =
+    ["CT", "MR", "PT", "NM", "US", "CR", "DX", "XA", "MG", "SC", "OT", "RTDOSE", "SEG", "RTSTRUCT"];
+
+/// Returns the headers of an outlined file's slices; none when it holds no image (a DICOMDIR, a report, a structure set).
 ///
 /// # Errors
-/// Unfit when it is an image that cannot be used: colour, several frames, burned-in text, a modality look-up table.
-pub(super) fn header(path: PathBuf, bytes: &[u8], outline: &Outline<'_>) -> Result<Option<SliceHeader>> {
-    let Some(pixel_data) = outline.pixel_data else { return Ok(None) };
-    let object = open(outline, pixel_data)?;
-    let (Some(rows), Some(columns)) = (whole(&object, tags::ROWS), whole(&object, tags::COLUMNS)) else {
-        return Ok(None);
-    };
-    usable(&object)?;
-    let format = PixelFormat {
-        columns: columns.clamp(0, 65_535) as usize,
-        rows: rows.clamp(0, 65_535) as usize,
-        bits_allocated: whole(&object, tags::BITS_ALLOCATED).unwrap_or(16).clamp(0, 64) as u32,
-        bits_stored: whole(&object, tags::BITS_STORED)
-            .or(whole(&object, tags::BITS_ALLOCATED))
-            .unwrap_or(16)
-            .clamp(0, 64) as u32,
-        signed: whole(&object, tags::PIXEL_REPRESENTATION).unwrap_or(0) == 1,
-        slope: numbers(&object, tags::RESCALE_SLOPE, 1).map_or(1.0, |v| v[0]),
-        intercept: numbers(&object, tags::RESCALE_INTERCEPT, 1).map_or(0.0, |v| v[0]),
-        padding: padding(&object),
-    };
-    let vector = |v: &[f64]| DVec3::new(v[0], v[1], v[2]);
-    Ok(Some(SliceHeader {
-        path,
+/// Unfit when it is an image that cannot be used: colour, a modality look-up table, frames without their places.
+pub(super) fn headers(path: &Path, bytes: &[u8], outline: &Outline<'_>) -> Result<Vec<SliceHeader>> {
+    let Some(pixel_data) = outline.pixel_data else { return Ok(Vec::new()) };
+    let admitted = outline.admitted();
+    if admitted.word(0, tags::ROWS).is_none() || admitted.word(0, tags::COLUMNS).is_none() {
+        return Ok(Vec::new());
+    }
+    let frames = usable(&admitted)?;
+    let modality = admitted.text(0, tags::MODALITY).unwrap_or_default();
+    let first = SliceHeader {
+        path: path.to_owned(),
+        frame: 0,
+        frames,
         digest: *blake3::hash(bytes).as_bytes(),
-        series: text(&object, tags::SERIES_INSTANCE_UID).unwrap_or_default(),
-        number: whole(&object, tags::SERIES_NUMBER),
-        modality: text(&object, tags::MODALITY).unwrap_or_default(),
-        position_mm: numbers(&object, tags::IMAGE_POSITION_PATIENT, 3).map(|v| vector(&v)),
-        axes: numbers(&object, tags::IMAGE_ORIENTATION_PATIENT, 6).map(|v| [vector(&v[..3]), vector(&v[3..])]),
-        spacing_mm: numbers(&object, tags::PIXEL_SPACING, 2).map(|v| [v[1], v[0]]),
-        thickness_mm: numbers(&object, tags::SLICE_THICKNESS, 1).map(|v| v[0]).filter(|t| *t > 0.0),
+        series: admitted.text(0, tags::SERIES_INSTANCE_UID).unwrap_or_default().to_owned(),
+        number: admitted.whole(0, tags::SERIES_NUMBER),
+        modality: MODALITIES.iter().find(|&&known| known == modality).map_or("other", |known| known).to_owned(),
+        burned_in: admitted.text(0, tags::BURNED_IN_ANNOTATION).is_some_and(|text| text.eq_ignore_ascii_case("YES")),
+        position_mm: None,
+        axes: None,
+        spacing_mm: None,
+        thickness_mm: None,
         syntax: outline.syntax.clone(),
-        stored: outline.dataset.len() - pixel_data,
-        format,
-    }))
+        stored: (outline.dataset.len() - pixel_data) / frames,
+        format: format(&admitted, 0)?,
+    };
+    (0..frames)
+        .map(|frame| Ok(SliceHeader { frame, format: format(&admitted, frame)?, ..placed(&admitted, frame, &first) }))
+        .collect()
 }
 
-/// Returns the object of an outlined file up to `end` bytes of its data set.
-///
-/// The file meta group is written anew, because the file's own may be missing, and the data set of a deflated file is no
-/// longer deflated. The library's messages quote values, so none is passed on; a panic in it becomes an error as well.
-pub(super) fn open(outline: &Outline<'_>, end: usize) -> Result<DefaultDicomObject> {
-    let refused = || Fault::unfit("the DICOM data set cannot be parsed").hint("the file may be damaged: copy it again");
-    catch_unwind(AssertUnwindSafe(|| {
-        let meta = FileMetaTableBuilder::new()
-            .transfer_syntax(outline.syntax.as_str())
-            .media_storage_sop_class_uid("1.2.840.10008.5.1.4.1.1.2")
-            .media_storage_sop_instance_uid("2.25.0")
-            .build()
-            .map_err(|_| refused())?;
-        let mut head = b"DICM".to_vec();
-        meta.write(&mut head).map_err(|_| refused())?;
-        let reader = Cursor::new(head).chain(&outline.dataset[..end]);
-        OpenFileOptions::new().read_preamble(ReadPreamble::Never).from_reader(reader).map_err(|_| refused())
-    }))
-    .unwrap_or_else(|_| Err(refused()))
+fn placed(admitted: &Admitted<'_>, frame: usize, slice: &SliceHeader) -> SliceHeader {
+    let axes = admitted.numbers::<6>(frame, tags::IMAGE_ORIENTATION_PATIENT);
+    SliceHeader {
+        position_mm: admitted.numbers(frame, tags::IMAGE_POSITION_PATIENT).map(DVec3::from_array),
+        axes: axes.map(|[a, b, c, d, e, f]| [DVec3::new(a, b, c), DVec3::new(d, e, f)]),
+        // The tag gives the distance of rows first.
+        spacing_mm: admitted.numbers(frame, tags::PIXEL_SPACING).map(|[rows, columns]| [columns, rows]),
+        thickness_mm: admitted.numbers(frame, tags::SLICE_THICKNESS).map(|[t]| t).filter(|t| *t > 0.0),
+        ..slice.clone()
+    }
 }
 
-fn usable(object: &DefaultDicomObject) -> Result<()> {
-    let samples = whole(object, tags::SAMPLES_PER_PIXEL).unwrap_or(1);
+fn format(admitted: &Admitted<'_>, frame: usize) -> Result<PixelFormat> {
+    let word = |tag| admitted.word(frame, tag);
+    let bits_allocated = word(tags::BITS_ALLOCATED).unwrap_or(16);
+    // A rescale that is there and cannot be read is not to be taken for none.
+    let rescale = |tag, name: &str, default: f64| match (admitted.value(frame, tag), admitted.numbers::<1>(frame, tag))
+    {
+        (_, Some([value])) => Ok(value),
+        (Some(value), None) if value.iter().any(|byte| !matches!(byte, 0 | b' ')) => {
+            Err(Fault::unfit(format!("{name} is no finite number")))
+        }
+        _ => Ok(default),
+    };
+    let padding = word(tags::PIXEL_PADDING_VALUE).map(|value| {
+        let limit = word(tags::PIXEL_PADDING_RANGE_LIMIT).unwrap_or(value);
+        (value, limit)
+    });
+    Ok(PixelFormat {
+        columns: word(tags::COLUMNS).unwrap_or(0) as usize,
+        rows: word(tags::ROWS).unwrap_or(0) as usize,
+        bits_allocated: bits_allocated.min(64) as u32,
+        bits_stored: word(tags::BITS_STORED).unwrap_or(bits_allocated).min(64) as u32,
+        signed: word(tags::PIXEL_REPRESENTATION).unwrap_or(0) == 1,
+        slope: rescale(tags::RESCALE_SLOPE, "RescaleSlope (0028,1053)", 1.0)?,
+        intercept: rescale(tags::RESCALE_INTERCEPT, "RescaleIntercept (0028,1052)", 0.0)?,
+        padding,
+    })
+}
+
+/// Returns the number of frames of a file whose pixels can be values of a scan.
+fn usable(admitted: &Admitted<'_>) -> Result<usize> {
+    let samples = admitted.word(0, tags::SAMPLES_PER_PIXEL).unwrap_or(1);
     if samples != 1 {
         return Err(Fault::unfit(format!("the pixels have {samples} samples (colour), one is needed"))
             .hint("this is a screen capture or a fused picture, not the scan"));
     }
-    let frames = whole(object, tags::NUMBER_OF_FRAMES).unwrap_or(1);
-    if frames > 1 {
-        return Err(Fault::unfit(format!(
-            "multi-frame (enhanced) DICOM is not supported; this file has {frames} frames"
-        ))
-        .hint("export the scan as one file a slice, or as NIfTI"));
+    let grey = |text: &str| text.is_empty() || text.starts_with("MONOCHROME");
+    if !admitted.text(0, tags::PHOTOMETRIC_INTERPRETATION).is_none_or(grey) {
+        return Err(Fault::unfit("the pixels are colours of a palette, values are needed")
+            .hint("this is a screen capture or a fused picture, not the scan"));
     }
-    if text(object, tags::BURNED_IN_ANNOTATION).is_some_and(|text| text.eq_ignore_ascii_case("YES")) {
-        return Err(Fault::unfit("the header says that text is burned into the pixels").hint("leave such files out"));
-    }
-    if object.element_opt(tags::MODALITY_LUT_SEQUENCE).ok().flatten().is_some() {
+    if admitted.value(0, tags::MODALITY_LUT_SEQUENCE).is_some() {
         return Err(Fault::unfit("values behind a modality look-up table are not supported"));
     }
-    Ok(())
-}
-
-fn padding(object: &DefaultDicomObject) -> Option<(i64, i64)> {
-    let value = whole(object, tags::PIXEL_PADDING_VALUE)?;
-    let limit = whole(object, tags::PIXEL_PADDING_RANGE_LIMIT).unwrap_or(value);
-    Some((value.min(limit), value.max(limit)))
-}
-
-fn text(object: &DefaultDicomObject, tag: Tag) -> Option<String> {
-    let element = object.element_opt(tag).ok().flatten()?;
-    element.to_str().ok().map(|text| text.trim_matches(['\0', ' ']).to_owned())
-}
-
-fn whole(object: &DefaultDicomObject, tag: Tag) -> Option<i64> {
-    object.element_opt(tag).ok().flatten()?.to_int::<i64>().ok()
-}
-
-/// Returns exactly `count` finite numbers of a tag.
-fn numbers(object: &DefaultDicomObject, tag: Tag, count: usize) -> Option<Vec<f64>> {
-    let values = object.element_opt(tag).ok().flatten()?.to_multi_float64().ok()?;
-    (values.len() == count && values.iter().all(|v| v.is_finite())).then_some(values)
+    let frames = admitted.whole(0, tags::NUMBER_OF_FRAMES).unwrap_or(1);
+    if frames > 1 && frames != admitted.frames as i64 {
+        return Err(Fault::unfit(format!(
+            "the file declares {frames} frames and states the places of {} (per-frame functional groups)",
+            admitted.frames
+        ))
+        .hint("export the scan as enhanced CT, or as one file a slice"));
+    }
+    Ok(usize::try_from(frames).unwrap_or(1).max(1))
 }

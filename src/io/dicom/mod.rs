@@ -1,15 +1,18 @@
 //! DICOM series: in by dicom-rs behind a length check, out as CT Image Storage.
 //!
 //! ```text
-//! outline   declared lengths against the file        header   the allow-list of tags
-//! scan      files to series, sorted by position       stack    series to slices in space, and the verdict
-//! decode    one slice's samples to HU                 codestream  the compressed frame's own size
-//! write     a volume to a series
+//! outline   declared lengths against the file        door     the allow-list of tags
+//! header    admitted values to slices                 scan     files to series, sorted by position
+//! stack     series to slices in space, the verdict    decode   one slice's samples to HU
+//! frames    compressed frames; jpegls, codestream     write    a volume to a series
 //! ```
 
 mod codestream;
 mod decode;
+mod door;
+mod frames;
 mod header;
+mod jpegls;
 mod outline;
 mod scan;
 mod stack;
@@ -22,10 +25,10 @@ use rayon::prelude::*;
 pub(super) use outline::looks_bare;
 pub use write::{SeriesHeader, write_series};
 
-use self::{header::SliceHeader, outline::outline};
+use self::{decode::Pixels, header::SliceHeader, outline::outline};
 use super::{
     file,
-    image::{self, Image, ImageOptions},
+    image::{self, BurnedIn, Image, ImageOptions, Modality},
 };
 use crate::{
     fault::{Fault, Result},
@@ -46,23 +49,80 @@ pub(super) fn read(path: &Path, options: &ImageOptions) -> Result<Image> {
 }
 
 fn read_series(path: &Path, options: &ImageOptions) -> Result<Image> {
-    let (series, mut notes) = find(path, options.series)?;
-    let slices = stack::stack(&series)?;
+    let (series, notes) = find(path, options.series)?;
+    assemble(&series, options, notes, &file::read)
+}
+
+/// Parses the bytes of one file as the first series in it.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn parse(bytes: &[u8], options: &ImageOptions) -> Result<Image> {
+    let broken = |broken: outline::Broken| {
+        Fault::unfit(format!("the DICOM file is damaged: {}", broken.what)).at(format!("byte {}", broken.offset))
+    };
+    let outline = outline(bytes).map_err(broken)?.ok_or_else(|| Fault::unfit("this is no DICOM file"))?;
+    let slices = header::headers(Path::new(""), bytes, &outline)?;
+    let series = scan::group(slices).into_iter().next().ok_or_else(scan::not_a_slice)?;
+    assemble(&series, options, Vec::new(), &|_| Ok(bytes.to_vec()))
+}
+
+/// Makes the volume of a sorted series whose files `open` reads.
+fn assemble(
+    series: &[SliceHeader],
+    options: &ImageOptions,
+    mut notes: Vec<String>,
+    open: &Opener<'_>,
+) -> Result<Image> {
+    admissible(series, options, &mut notes)?;
+    let slices = stack::stack(series)?;
     let fit = stack::judge(&slices, options, &mut notes)?;
-    let (values, padded) = load(&series)?;
+    let regular = fit.even() && fit.upright();
+    if !regular {
+        image::straightenable(&slices, &fit)?;
+    }
+    let (values, padded) = load(series, open)?;
     if padded > 0 {
         notes.push(format!(
             "{padded} pixels are padding outside the scanned field; they are set to {} HU",
             image::AIR_HU
         ));
     }
-    let dtype = dtype(&series, &values).to_owned();
-    let volume = if fit.even() && fit.upright() {
+    let dtype = dtype(series, &values).to_owned();
+    let volume = if regular {
         Volume::new(slices.grid()?, values)?
     } else {
         slices.straighten(&values, image::fill(&values))?
     };
     Ok(Image { volume, dtype, notes })
+}
+
+/// Gives the bytes of a file.
+type Opener<'a> = dyn Fn(&Path) -> Result<Vec<u8>> + Sync + 'a;
+
+/// Refuses what is no CT, and slices with text in their pixels, unless asked to read them.
+fn admissible(series: &[SliceHeader], options: &ImageOptions, notes: &mut Vec<String>) -> Result<()> {
+    if let Some(other) = series.iter().find(|slice| slice.modality != "CT") {
+        if options.modality == Modality::Ct {
+            return Err(Fault::unfit(format!("this is no CT: the modality (0008,0060) is {}", other.modality))
+                .hint("choose the CT series, or set `modality: any` to read it as it is"));
+        }
+        notes.push("the modality is not CT; the values may not be HU".to_owned());
+    }
+    let burned_in = series.iter().filter(|slice| slice.burned_in).count();
+    if burned_in > 0 {
+        let what = format!(
+            "the headers of {burned_in} of {} slices say that text is burned into the pixels (0028,0301)",
+            series.len()
+        );
+        if options.burned_in == BurnedIn::Refuse {
+            return Err(Fault::unfit(what).hint(
+                "the text may be a name: look at the slices, and set `burned_in: accept` to read them all the same",
+            ));
+        }
+        notes.push(what);
+    }
+    Ok(())
 }
 
 fn find(path: &Path, number: Option<usize>) -> Result<(Vec<SliceHeader>, Vec<String>)> {
@@ -75,9 +135,6 @@ fn find(path: &Path, number: Option<usize>) -> Result<(Vec<SliceHeader>, Vec<Str
         notes.push(format!("{count} images cannot be slices of a scan ({}); they are left out", fault.what));
     }
     let series = scan.choose(path, number)?;
-    if series.iter().any(|slice| slice.modality != "CT") {
-        notes.push("the modality is not CT; the values may not be HU".to_owned());
-    }
     if series.len() == 1 {
         notes.push("the series is a single slice".to_owned());
     }
@@ -85,7 +142,7 @@ fn find(path: &Path, number: Option<usize>) -> Result<(Vec<SliceHeader>, Vec<Str
 }
 
 /// Returns the series' values in HU, slice after slice, and how many were padding.
-fn load(series: &[SliceHeader]) -> Result<(Vec<f32>, usize)> {
+fn load(series: &[SliceHeader], open: &Opener<'_>) -> Result<(Vec<f32>, usize)> {
     let Some(first) = series.first() else { return Err(Fault::unfit("the series has no slices")) };
     let area = first.format.columns * first.format.rows;
     let bytes = area as u64 * series.len() as u64 * 4;
@@ -94,20 +151,31 @@ fn load(series: &[SliceHeader]) -> Result<(Vec<f32>, usize)> {
     }
     series.iter().try_for_each(|slice| decode::decodable(slice).map_err(|fault| fault.at(slice.path.display())))?;
     let mut values = vec![0.0_f32; area * series.len()];
-    let padded: Vec<Result<usize>> = values
-        .par_chunks_mut(area)
-        .zip(series)
-        .map(|(out, slice)| load_slice(slice, out).map_err(|fault| fault.at(slice.path.display())))
+    // The frames of one file are decoded together, so that it is read once.
+    let mut parts: Vec<(&SliceHeader, &mut [f32])> = series.iter().zip(values.chunks_mut(area)).collect();
+    parts.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
+    let mut files: Vec<&mut [(&SliceHeader, &mut [f32])]> =
+        parts.chunk_by_mut(|(a, _), (b, _)| a.path == b.path).collect();
+    let padded: Vec<Result<usize>> = files
+        .par_iter_mut()
+        .map(|parts| {
+            let place = parts.first().map(|(slice, _)| slice.path.display().to_string()).unwrap_or_default();
+            load_file(parts, open).map_err(|fault| fault.at(place))
+        })
         .collect();
     let padded = padded.into_iter().sum::<Result<usize>>()?;
     Ok((values, padded))
 }
 
-fn load_slice(slice: &SliceHeader, out: &mut [f32]) -> Result<usize> {
-    let bytes = file::read(&slice.path)?;
+/// Decodes the slices of one file, each into its part of the volume.
+fn load_file(parts: &mut [(&SliceHeader, &mut [f32])], open: &Opener<'_>) -> Result<usize> {
+    let Some((first, _)) = parts.first() else { return Ok(0) };
+    let bytes = open(&first.path)?;
     let changed = || Fault::unfit("the file changed while it was read");
     let outline = outline(&bytes).map_err(|_| changed())?.ok_or_else(changed)?;
-    decode::decode(&outline, &slice.format, out)
+    let pixels = Pixels::of(&outline);
+    let padded: Vec<Result<usize>> = parts.par_iter_mut().map(|(slice, out)| pixels.decode(slice, out)).collect();
+    padded.into_iter().sum()
 }
 
 /// The narrowest type that holds every rescaled value exactly.
@@ -158,12 +226,15 @@ fn summary(slices: Vec<SliceHeader>) -> Summary {
 impl Summary {
     /// Returns the number of files.
     pub(super) fn files(&self) -> usize {
-        self.slices.len()
+        self.digests().len()
     }
 
-    /// Returns the digest of each file, in the order of the slices.
+    /// Returns the digest of each file, sorted by path; the frames of one file are one.
     pub(super) fn digests(&self) -> Vec<[u8; 32]> {
-        self.slices.iter().map(|slice| slice.digest).collect()
+        let mut files: Vec<_> = self.slices.iter().map(|slice| (&slice.path, slice.digest)).collect();
+        files.sort_unstable();
+        files.dedup();
+        files.into_iter().map(|(_, digest)| digest).collect()
     }
 
     /// Returns the modality.
@@ -173,9 +244,13 @@ impl Summary {
 
     /// Returns the values in HU as stored, without any repair.
     pub(super) fn values(&self) -> Result<Vec<f32>> {
-        load(&self.slices).map(|(values, _)| values)
+        load(&self.slices, &file::read).map(|(values, _)| values)
     }
 }
 
+#[cfg(test)]
+mod encoding_tests;
+#[cfg(test)]
+mod maker;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use walkdir::WalkDir;
 
 use super::{
-    header::{SliceHeader, header},
+    header::{SliceHeader, headers},
     outline::{looks_bare, outline},
 };
 use crate::{
@@ -33,7 +33,7 @@ pub(super) struct Scan {
 }
 
 enum Found {
-    Slice(Box<SliceHeader>),
+    Slices(Vec<SliceHeader>),
     Stray,
     Unusable(Fault),
 }
@@ -64,7 +64,7 @@ fn below(root: &Path, depth: usize) -> Result<Scan> {
     let (mut scan, mut slices) = (Scan::default(), Vec::new());
     for found in found {
         match found? {
-            Found::Slice(slice) => slices.push(*slice),
+            Found::Slices(found) => slices.extend(found),
             Found::Stray => scan.strays += 1,
             Found::Unusable(fault) => {
                 let (count, _) = scan.unusable.get_or_insert((0, fault));
@@ -104,15 +104,16 @@ fn look(path: PathBuf) -> Result<Found> {
     })?;
     let Some(outline) = outline else { return Ok(Found::Stray) };
     let place = path.display().to_string();
-    match header(path, &bytes, &outline) {
-        Ok(Some(slice)) => Ok(Found::Slice(Box::new(slice))),
-        Ok(None) => Ok(Found::Stray),
+    match headers(&path, &bytes, &outline) {
+        Ok(slices) if slices.is_empty() => Ok(Found::Stray),
+        Ok(slices) => Ok(Found::Slices(slices)),
         Err(fault) => Ok(Found::Unusable(fault.at(place))),
     }
 }
 
-fn group(mut slices: Vec<SliceHeader>) -> Vec<Vec<SliceHeader>> {
-    slices.sort_by(|a, b| (&a.series, a.digest).cmp(&(&b.series, b.digest)));
+/// Returns the series of slices, each sorted by position, in the order of their numbers.
+pub(super) fn group(mut slices: Vec<SliceHeader>) -> Vec<Vec<SliceHeader>> {
+    slices.sort_by(|a, b| (&a.series, a.digest, a.frame).cmp(&(&b.series, b.digest, b.frame)));
     let mut groups: Vec<Vec<SliceHeader>> = Vec::new();
     for slice in slices {
         match groups.iter_mut().find(|group| group.first().is_some_and(|first| alike(first, &slice))) {
@@ -123,7 +124,7 @@ fn group(mut slices: Vec<SliceHeader>) -> Vec<Vec<SliceHeader>> {
     for group in &mut groups {
         let normal = group[0].axes.map_or(DVec3::Z, |[row, column]| row.cross(column));
         let depth = |slice: &SliceHeader| slice.position_mm.map_or(0.0, |p| p.dot(normal));
-        group.sort_by(|a, b| depth(a).total_cmp(&depth(b)).then(a.digest.cmp(&b.digest)));
+        group.sort_by(|a, b| depth(a).total_cmp(&depth(b)).then((a.digest, a.frame).cmp(&(b.digest, b.frame))));
     }
     groups.sort_by_cached_key(|group| order(group));
     groups
@@ -179,10 +180,12 @@ impl Scan {
             Some(number) => {
                 return Err(Fault::usage(format!("there is no series {number}; there are {count}:\n{}", self.list())));
             }
-            None if count == 1 => 0,
             None => match named {
                 Some(index) => index,
-                None if path.is_file() => return Err(Fault::unfit("this file is no DICOM image")),
+                None if path.is_file() => {
+                    return Err(self.unusable.map_or_else(not_a_slice, |(_, fault)| fault));
+                }
+                None if count == 1 => 0,
                 None => {
                     return Err(Fault::usage(format!("the folder holds {count} series:\n{}", self.list()))
                         .hint("choose one by its number: `series: 1`"));
@@ -209,6 +212,11 @@ impl Scan {
         };
         self.series.iter().enumerate().map(line).collect::<Vec<_>>().join("\n")
     }
+}
+
+pub(super) fn not_a_slice() -> Fault {
+    Fault::unfit("this DICOM file holds no slice (a DICOMDIR, a report, a structure set)")
+        .hint("give the folder that holds the slices")
 }
 
 fn same_file(series: &[Vec<SliceHeader>], path: &Path) -> Option<usize> {

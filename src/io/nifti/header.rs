@@ -1,4 +1,5 @@
-//! The 348 bytes of a NIfTI-1 header (`nifti1.h`): which sizes, which type, where in the world.
+//! The header of a NIfTI-1 (348 bytes, `nifti1.h`) or NIfTI-2 (540 bytes, `nifti2.h`) image: which sizes, which type,
+//! where in the world. The two hold the same fields at other offsets and in other widths: [`Layout`].
 
 use crate::{
     fault::{Fault, Result},
@@ -9,8 +10,10 @@ use crate::{
     space::{DMat3, DVec3, Frame},
 };
 
-/// Length of a NIfTI-1 header.
-pub(super) const HEADER_BYTES: usize = 348;
+/// Length of the longer header.
+pub(super) const MOST_HEADER_BYTES: usize = 540;
+/// No header says where its data begins beyond this.
+const MOST_OFFSET: f64 = 1e9;
 
 /// Forms that differ by more than this anywhere in the image are said to disagree, mm. A quaternion in `f32` may be
 /// 5e-4 radians off near a half turn, which is 0.1 mm at the far end of a head.
@@ -21,8 +24,10 @@ pub(super) struct Header {
     pub(super) endian: Endian,
     pub(super) size: [usize; 3],
     pub(super) scalar: Scalar,
-    /// Offset of the first sample, bytes.
+    /// Offset of the first sample in the file that holds the samples, bytes.
     pub(super) data_at: usize,
+    /// Whether the samples are in a file of their own (.img).
+    pub(super) pair: bool,
     slope: f64,
     intercept: f64,
     /// Millimetres a length unit.
@@ -33,18 +38,103 @@ pub(super) struct Header {
     sform: Option<[[f64; 4]; 3]>,
 }
 
-/// Fields of the header in its byte order.
-struct Fields<'a>(&'a [u8], Endian);
+/// Where the fields are.
+struct Layout {
+    bytes: usize,
+    /// Whether sizes and floats have 64 bits (NIfTI-2) or 16 and 32 (NIfTI-1).
+    wide: bool,
+    magic: usize,
+    datatype: usize,
+    dim: usize,
+    pixdim: usize,
+    vox_offset: usize,
+    slope: usize,
+    units: usize,
+    qform_code: usize,
+    sform_code: usize,
+    quaternion: usize,
+    srow: usize,
+}
+
+const NIFTI_1: Layout = Layout {
+    bytes: 348,
+    wide: false,
+    magic: 344,
+    datatype: 70,
+    dim: 40,
+    pixdim: 76,
+    vox_offset: 108,
+    slope: 112,
+    units: 123,
+    qform_code: 252,
+    sform_code: 254,
+    quaternion: 256,
+    srow: 280,
+};
+
+const NIFTI_2: Layout = Layout {
+    bytes: 540,
+    wide: true,
+    magic: 4,
+    datatype: 12,
+    dim: 16,
+    pixdim: 104,
+    vox_offset: 168,
+    slope: 176,
+    units: 500,
+    qform_code: 344,
+    sform_code: 348,
+    quaternion: 352,
+    srow: 400,
+};
+
+/// Fields of a header in its layout and byte order; the bytes are as many as the layout says.
+struct Fields<'a> {
+    bytes: &'a [u8],
+    endian: Endian,
+    layout: &'static Layout,
+}
 
 impl Fields<'_> {
-    fn short(&self, at: usize) -> i16 {
-        let word = [self.0[at], self.0[at + 1]];
-        if self.1 == Endian::Little { i16::from_le_bytes(word) } else { i16::from_be_bytes(word) }
+    /// Returns the bytes of a field, little-endian.
+    fn word<const N: usize>(&self, at: usize) -> [u8; N] {
+        let mut word = [0; N];
+        word.copy_from_slice(&self.bytes[at..at + N]);
+        if self.endian == Endian::Big {
+            word.reverse();
+        }
+        word
     }
 
-    fn float(&self, at: usize) -> f64 {
-        let word = [self.0[at], self.0[at + 1], self.0[at + 2], self.0[at + 3]];
-        f64::from(if self.1 == Endian::Little { f32::from_le_bytes(word) } else { f32::from_be_bytes(word) })
+    fn short(&self, at: usize) -> i16 {
+        i16::from_le_bytes(self.word(at))
+    }
+
+    /// Returns a code: 32 bits in NIfTI-2, 16 in NIfTI-1.
+    fn code(&self, at: usize) -> i32 {
+        if self.layout.wide { i32::from_le_bytes(self.word(at)) } else { i32::from(self.short(at)) }
+    }
+
+    /// Returns number `index` of an array of sizes.
+    fn size(&self, at: usize, index: usize) -> i64 {
+        match self.layout.wide {
+            true => i64::from_le_bytes(self.word(at + 8 * index)),
+            false => i64::from(self.short(at + 2 * index)),
+        }
+    }
+
+    /// Returns number `index` of an array of floats.
+    fn float(&self, at: usize, index: usize) -> f64 {
+        match self.layout.wide {
+            true => f64::from_le_bytes(self.word(at + 8 * index)),
+            false => f64::from(f32::from_le_bytes(self.word(at + 4 * index))),
+        }
+    }
+
+    /// Returns where the samples begin: a float in NIfTI-1, a whole number in NIfTI-2.
+    fn offset(&self) -> f64 {
+        let at = self.layout.vox_offset;
+        if self.layout.wide { i64::from_le_bytes(self.word(at)) as f64 } else { self.float(at, 0) }
     }
 }
 
@@ -52,48 +142,59 @@ impl Header {
     /// Returns the header.
     ///
     /// # Errors
-    /// Unfit, by name, for NIfTI-2, header/image pairs, Analyze, and types that hold no single number; with the field
-    /// for impossible values.
+    /// Unfit, by name, for Analyze and for types that hold no single number; with the field for impossible values.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
-        if bytes.len() < HEADER_BYTES {
-            return Err(Fault::unfit(format!("a NIfTI header has {HEADER_BYTES} bytes, this one {}", bytes.len()))
+        let (layout, endian) = layout(bytes)?;
+        let Some(bytes) = bytes.get(..layout.bytes) else {
+            return Err(Fault::unfit(format!("a NIfTI header has {} bytes, this one {}", layout.bytes, bytes.len()))
                 .hint("the file is truncated or damaged: copy it again"));
-        }
-        let endian = endian(bytes)?;
-        let fields = Fields(bytes, endian);
-        let (mut unit_mm, mut data_at) = (1.0, fields.float(108));
-        match bytes[123] & 7 {
-            1 => unit_mm = 1000.0,
-            3 => unit_mm = 0.001,
-            _ => {}
-        }
-        if data_at == 0.0 {
-            data_at = 352.0;
-        }
-        if !(data_at >= HEADER_BYTES as f64 && data_at < 1e9 && data_at.fract() == 0.0) {
+        };
+        let fields = Fields { bytes, endian, layout };
+        let pair = is_pair(&bytes[layout.magic..layout.magic + 4])?;
+        let unit_mm = match fields.bytes[layout.units + if layout.wide && endian == Endian::Big { 3 } else { 0 }] & 7 {
+            1 => 1000.0,
+            3 => 0.001,
+            _ => 1.0,
+        };
+        // Four bytes of extension flags follow the header; a pair's samples have a file of their own.
+        let least = if pair { 0.0 } else { layout.bytes as f64 };
+        let data_at = match fields.offset() {
+            0.0 if !pair => least + 4.0,
+            stated => stated,
+        };
+        if !(data_at >= least && data_at < MOST_OFFSET && data_at.fract() == 0.0) {
             return Err(Fault::unfit(format!("the data offset {data_at} is impossible (header field vox_offset)")));
         }
+        let (quaternion, srow) = (layout.quaternion, layout.srow);
         Ok(Self {
             endian,
             size: size(&fields)?,
-            scalar: scalar(fields.short(70))?,
+            scalar: scalar(fields.short(layout.datatype))?,
             data_at: data_at as usize,
-            slope: fields.float(112),
-            intercept: fields.float(116),
+            pair,
+            slope: fields.float(layout.slope, 0),
+            intercept: fields.float(layout.slope, 1),
             unit_mm,
-            pixdim: [0, 1, 2, 3].map(|i| fields.float(76 + 4 * i)),
-            qform: (fields.short(252) > 0).then(|| [0, 1, 2, 3, 4, 5].map(|i| fields.float(256 + 4 * i))),
-            sform: (fields.short(254) > 0)
-                .then(|| [0, 1, 2].map(|row| [0, 1, 2, 3].map(|column| fields.float(280 + 16 * row + 4 * column)))),
+            pixdim: [0, 1, 2, 3].map(|i| fields.float(layout.pixdim, i)),
+            qform: (fields.code(layout.qform_code) > 0)
+                .then(|| [0, 1, 2, 3, 4, 5].map(|i| fields.float(quaternion, i))),
+            sform: (fields.code(layout.sform_code) > 0)
+                .then(|| [0, 1, 2].map(|row| [0, 1, 2, 3].map(|column| fields.float(srow, 4 * row + column)))),
         })
     }
 
     /// Returns slope and intercept; a slope of zero or no number means that values are stored as they are.
-    pub(super) fn scaling(&self) -> (f64, f64) {
-        if self.slope == 0.0 || !self.slope.is_finite() || !self.intercept.is_finite() {
-            return (1.0, 0.0);
+    ///
+    /// # Errors
+    /// Unfit when there is a slope and the intercept is no number.
+    pub(super) fn scaling(&self) -> Result<(f64, f64)> {
+        if self.slope == 0.0 || !self.slope.is_finite() {
+            return Ok((1.0, 0.0));
         }
-        (self.slope, self.intercept)
+        if !self.intercept.is_finite() {
+            return Err(Fault::unfit("the header's intercept is no finite number (field scl_inter)"));
+        }
+        Ok((self.slope, self.intercept))
     }
 
     /// Returns where the voxels are: by sform where its code is above 0, else by qform, else axis-aligned at the world's
@@ -143,28 +244,32 @@ impl Header {
     }
 }
 
-fn endian(bytes: &[u8]) -> Result<Endian> {
-    let word = [bytes[0], bytes[1], bytes[2], bytes[3]];
-    let endian = match (i32::from_le_bytes(word), i32::from_be_bytes(word)) {
-        (348, _) => Endian::Little,
-        (_, 348) => Endian::Big,
-        (540, _) | (_, 540) => return Err(refused("a NIfTI-2 image")),
-        _ => return Err(Fault::unfit("this is no NIfTI image: the header does not begin with its length, 348")),
-    };
-    match &bytes[344..348] {
-        b"n+1\0" => Ok(endian),
-        b"ni1\0" => Err(refused("a NIfTI header without its image (a .hdr/.img pair)")),
-        _ => Err(refused("an Analyze 7.5 header (no NIfTI magic); it does not say where left is")),
+fn layout(bytes: &[u8]) -> Result<(&'static Layout, Endian)> {
+    let word = bytes.first_chunk::<4>().map(|word| (i32::from_le_bytes(*word), i32::from_be_bytes(*word)));
+    Ok(match word {
+        Some((348, _)) => (&NIFTI_1, Endian::Little),
+        Some((_, 348)) => (&NIFTI_1, Endian::Big),
+        Some((540, _)) => (&NIFTI_2, Endian::Little),
+        Some((_, 540)) => (&NIFTI_2, Endian::Big),
+        _ => {
+            return Err(Fault::unfit("this is no NIfTI image: the header does not begin with its length, 348 or 540"));
+        }
+    })
+}
+
+fn is_pair(magic: &[u8]) -> Result<bool> {
+    match magic {
+        b"n+1\0" | b"n+2\0" => Ok(false),
+        b"ni1\0" | b"ni2\0" => Ok(true),
+        _ => Err(Fault::unfit(
+            "this is an Analyze 7.5 header (no NIfTI magic), which is not supported; it does not say where left is",
+        )
+        .hint("convert the original scan to .nii or .nii.gz")),
     }
 }
 
-fn refused(what: &str) -> Fault {
-    Fault::unfit(format!("this is {what}, which is not supported"))
-        .hint("convert it to .nii or .nii.gz (NIfTI-1) first")
-}
-
 fn size(fields: &Fields<'_>) -> Result<[usize; 3]> {
-    let dims = [0, 1, 2, 3, 4, 5, 6, 7].map(|i| fields.short(40 + 2 * i));
+    let dims = [0, 1, 2, 3, 4, 5, 6, 7].map(|i| fields.size(fields.layout.dim, i));
     let count = dims[0];
     if !(1..=7).contains(&count) {
         return Err(Fault::unfit(format!("the header declares {count} dimensions (field dim[0])")));
@@ -173,13 +278,16 @@ fn size(fields: &Fields<'_>) -> Result<[usize; 3]> {
     if let Some(bad) = used.iter().find(|&&side| side < 1) {
         return Err(Fault::unfit(format!("the header declares a side of {bad} voxels (field dim)")));
     }
-    let more: i64 = used.iter().skip(3).fold(1, |product, &side| product.saturating_mul(i64::from(side)));
+    let more: i64 = used.iter().skip(3).fold(1, |product, &side| product.saturating_mul(side));
     if more != 1 {
         return Err(Fault::unfit(format!("the file holds {more} volumes, one is needed"))
             .hint("extract one volume first (a time series or vector image is not a CT)"));
     }
-    let side = |i: usize| used.get(i).map_or(1, |&side| side as usize);
-    Ok([side(0), side(1), side(2)])
+    let side = |i: usize| used.get(i).map_or(Ok(1), |&side| usize::try_from(side));
+    match (side(0), side(1), side(2)) {
+        (Ok(x), Ok(y), Ok(z)) => Ok([x, y, z]),
+        _ => Err(Fault::unfit("the header declares a side that no machine can hold (field dim)")),
+    }
 }
 
 fn scalar(code: i16) -> Result<Scalar> {

@@ -14,6 +14,7 @@ use crate::{
 pub(super) enum Encoding {
     Raw,
     Gzip,
+    Ascii,
 }
 
 /// What of a header matters here.
@@ -43,8 +44,10 @@ struct Fields {
     directions: Option<Vec<DVec3>>,
     origin: Option<DVec3>,
     data_file: Option<String>,
+    units_mm: Option<[f64; 3]>,
     byte_skip: i64,
     line_skip: usize,
+    seen: Vec<String>,
 }
 
 impl Header {
@@ -90,7 +93,13 @@ impl Fields {
             };
         };
         let value = value.trim();
-        match name.to_ascii_lowercase().as_str() {
+        let name = name.to_ascii_lowercase();
+        // Which of two values holds nobody can say (and the format forbids it).
+        if self.seen.contains(&name) {
+            return Err(Fault::unfit("this field stands in the header twice"));
+        }
+        self.seen.push(name.clone());
+        match name.as_str() {
             "type" => self.scalar = Some(scalar(value)?),
             "dimension" => self.dimension = Some(number(value)?),
             "sizes" => self.sizes = Some(value.split_whitespace().map(number).collect::<Result<_>>()?),
@@ -100,10 +109,11 @@ impl Fields {
             "spacings" => self.spacings = Some(value.split_whitespace().map(number).collect::<Result<_>>()?),
             "space directions" => self.directions = Some(vectors(value)?),
             "space origin" => self.origin = vectors(value)?.first().copied(),
-            "data file" | "datafile" => self.data_file = Some(value.to_owned()),
+            "space units" => self.units_mm = Some(units(value)?),
+            "data file" | "datafile" => self.data_file = Some(data_file(value)?),
             "byte skip" | "byteskip" => self.byte_skip = number(value)?,
             "line skip" | "lineskip" => self.line_skip = number(value)?,
-            // Kinds, units, measurement frames, old min and max: nothing that moves a voxel.
+            // Kinds, centerings, measurement frames, old min and max: nothing that moves a voxel.
             _ => {}
         }
         Ok(())
@@ -139,7 +149,9 @@ impl Fields {
         let columns: [DVec3; 3] = columns.as_slice().try_into().map_err(|_| {
             Fault::unfit(format!("the field `space directions` has {} vectors, three are needed", columns.len()))
         })?;
-        let lps = |v: DVec3| v * DVec3::from_array(signs);
+        // World coordinates have a sign and a unit for each axis of the space.
+        let to_lps_mm = DVec3::from_array(signs) * DVec3::from_array(self.units_mm.unwrap_or([1.0; 3]));
+        let lps = |v: DVec3| v * to_lps_mm;
         let origin_mm = lps(self.origin.unwrap_or(DVec3::ZERO));
         Ok(Header {
             scalar,
@@ -197,11 +209,38 @@ fn encoding(text: &str) -> Result<Encoding> {
     match text.to_ascii_lowercase().as_str() {
         "raw" => Ok(Encoding::Raw),
         "gzip" | "gz" => Ok(Encoding::Gzip),
-        known @ ("txt" | "text" | "ascii" | "hex" | "bz2" | "bzip2" | "zrl" | "zstd") => {
-            Err(Fault::unfit(format!("the NRRD encoding `{known}` is not supported")).hint("write it as raw or gzip"))
+        "txt" | "text" | "ascii" => Ok(Encoding::Ascii),
+        known @ ("hex" | "bz2" | "bzip2" | "zrl" | "zstd") => {
+            Err(Fault::unfit(format!("the NRRD encoding `{known}` is not supported"))
+                .hint("write it as raw or gzip, for example `unu save -f nrrd -e gzip -i IN -o OUT`"))
         }
         _ => Err(Fault::unfit("this NRRD encoding is not known").hint("write it as raw or gzip")),
     }
+}
+
+/// Returns the name of the one data file; a list or a numbered series of files is refused.
+fn data_file(text: &str) -> Result<String> {
+    if text.split_ascii_whitespace().next() == Some("LIST") || text.contains('%') {
+        return Err(Fault::unfit("a NRRD over a list of files is not supported")
+            .hint("write it as one .nrrd with the data attached"));
+    }
+    Ok(text.to_owned())
+}
+
+/// Returns millimetres a unit for each axis of the space; the names stand in quotes.
+fn units(text: &str) -> Result<[f64; 3]> {
+    let names: Vec<&str> = text.split('"').skip(1).step_by(2).collect();
+    let known = |name: &&str| match name.trim() {
+        "mm" | "" => Some(1.0),
+        "cm" => Some(10.0),
+        "m" => Some(1000.0),
+        "um" | "\u{b5}m" | "\u{3bc}m" => Some(0.001),
+        _ => None,
+    };
+    let units: Option<Vec<f64>> = names.iter().map(known).collect();
+    units
+        .and_then(|units| <[f64; 3]>::try_from(units).ok())
+        .ok_or_else(|| Fault::unfit("the space units are three of \"mm\", \"cm\", \"m\", \"um\""))
 }
 
 fn endian(text: &str) -> Result<Endian> {

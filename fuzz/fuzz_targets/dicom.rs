@@ -1,0 +1,4 @@
+//! The parser `dicom` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| calvaria_fuzz::hold("dicom", bytes));

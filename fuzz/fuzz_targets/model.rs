@@ -1,0 +1,4 @@
+//! The parser `model` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| calvaria_fuzz::hold("model", bytes));

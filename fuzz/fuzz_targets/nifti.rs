@@ -1,0 +1,4 @@
+//! The parser `nifti` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| calvaria_fuzz::hold("nifti", bytes));
