@@ -3,6 +3,7 @@
 mod align;
 mod architecture;
 mod bad_input;
+mod commands;
 mod compare;
 mod door;
 mod exchange;

@@ -73,6 +73,7 @@ impl Study {
     /// Writes the study and brings it up to date, as far as the action needs that.
     pub(super) fn new(action: Action, stages: usize, folder: &Path, context: &Context) -> Result<Self> {
         let study = Self { action, stages, folder: folder.to_owned(), jobs: context.jobs, turn: 0, seconds: None };
+        make(folder)?;
         if action == Action::Start {
             return Ok(study);
         }
