@@ -74,7 +74,7 @@ impl Study {
     pub(super) fn new(action: Action, stages: usize, folder: &Path, context: &Context) -> Result<Self> {
         let study = Self { action, stages, folder: folder.to_owned(), jobs: context.jobs, turn: 0, seconds: None };
         make(folder)?;
-        if action == Action::Start {
+        if action == Action::Start || folder.join("pipelines/study.lock").exists() {
             return Ok(study);
         }
         let cases = (stages.saturating_sub(2) / 5).max(1);
