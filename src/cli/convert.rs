@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{alone, scan::ScanOptions};
+use super::{Context, alone, out, scan::ScanOptions};
 use crate::{
     fault::{Fault, Result},
     io::{self, mesh::MeshOptions},
@@ -19,14 +19,16 @@ pub(super) struct Args {
     scan: ScanOptions,
 }
 
-pub(super) fn run(args: &Args) -> Result<()> {
+pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     if !args.input.exists() {
         return Err(Fault::usage("no such file or folder").at(args.input.display()));
     }
     if io::mesh::is_mesh_name(&args.input) {
         let read = io::mesh::read(&args.input, &MeshOptions::default())?;
-        return alone::whole(&args.output, |part| io::mesh::write(part, &read.mesh));
+        alone::whole(&args.output, |part| io::mesh::write(part, &read.mesh))?;
+        return out::written(context, &[&args.output]);
     }
     let image = io::image::read(&args.input, &args.scan.to_options()?)?;
-    alone::whole(&args.output, |part| io::image::write_any(part, &image))
+    alone::whole(&args.output, |part| io::image::write_any(part, &image))?;
+    out::written(context, &[&args.output])
 }

@@ -1,10 +1,10 @@
 //! `calvaria infer`: segment a scan with a trained network.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Map;
 
-use super::{Context, alone::Alone, scan::ScanOptions};
+use super::{Context, alone::Alone, out, scan::ScanOptions};
 use crate::{
     fault::Result,
     model::Device,
@@ -44,7 +44,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
         .on(&args.device)
         .run::<Infer>(&params, &args.output, context)?;
     outputs.image("label", &args.output)?;
-    args.probability.as_deref().map_or(Ok(()), |wanted| outputs.image("probability", wanted))
+    args.probability.as_deref().map_or(Ok(()), |wanted| outputs.image("probability", wanted))?;
+    let written: Vec<&Path> = std::iter::once(&args.output).chain(&args.probability).map(PathBuf::as_path).collect();
+    out::written(context, &written)
 }
 
 /// Adds the networks in the order in which they were named.

@@ -41,14 +41,21 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
         }
     }
     if args.last || args.failed || args.item.is_some() {
-        past.drain(..past.len().saturating_sub(1));
+        // The newest stands first.
+        past.truncate(1);
     }
-    if let (Some(item), Some(run)) = (&args.item, past.last()) {
+    if let (Some(item), Some(run)) = (&args.item, past.first()) {
         return match runs::stage_log(&study.store, &run.run, item) {
+            Some(text) if context.global.json => {
+                out::json(&json!({ "run": run.run, "item": item, "lines": text.lines().collect::<Vec<_>>() }))
+            }
             Some(text) => out::line(text),
             None => Err(Fault::usage(format!("`{item}` did not execute in run {}", run.run))
                 .hint("a cached item has no log in that run; try an earlier `--run`")),
         };
+    }
+    if args.item.is_some() {
+        return Err(Fault::usage("there is no run of this pipeline yet").hint("`calvaria run` makes one"));
     }
     if context.global.json {
         return out::json(&json!({ "runs": past }));

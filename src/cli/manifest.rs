@@ -49,7 +49,7 @@ pub(super) struct Check {
 
 pub(super) fn run(command: &Command, context: &Context) -> Result<()> {
     match command {
-        Command::Scan(args) => scan_folder(args),
+        Command::Scan(args) => scan_folder(args, context),
         Command::Check(args) => check(args, context),
     }
 }
@@ -109,7 +109,7 @@ pub(super) fn labelled_pairs(file: &Path, data_root: Option<&Path>, split: &str)
     Ok(pairs)
 }
 
-fn scan_folder(args: &Scan) -> Result<()> {
+fn scan_folder(args: &Scan, context: &Context) -> Result<()> {
     if !args.folder.is_dir() {
         return Err(Fault::usage("no such folder").at(args.folder.display()));
     }
@@ -132,7 +132,8 @@ fn scan_folder(args: &Scan) -> Result<()> {
         return Err(Fault::usage("there is no scan below this folder").at(args.folder.display()));
     }
     let root = args.folder.to_str().ok_or_else(|| Fault::usage("the folder's name is not valid text"))?;
-    out::line(scan::render(&scan::pair(scans, meshes), &args.id_prefix, root)?)
+    let text = scan::render(&scan::pair(scans, meshes), &args.id_prefix, root)?;
+    if context.global.json { out::json(&json!({ "manifest": text })) } else { out::line(text) }
 }
 
 fn series_in(folder: &Path, root: &Path) -> Result<Vec<FoundScan>> {

@@ -2,25 +2,32 @@
 
 mod align;
 mod alone;
+mod audit;
 mod bench;
 mod check;
 mod compare;
+mod completions;
 mod content;
 mod convert;
 mod dag;
+mod diff;
+mod doctor;
 mod explain;
 mod forecast;
 mod gc;
 mod infer;
 mod info;
 mod log;
+mod man;
 mod manifest;
 mod mesh;
 mod model;
 mod out;
+mod pack;
 mod phantom;
 mod plan;
 mod progress;
+mod replay;
 mod run;
 mod scan;
 mod schema;
@@ -48,7 +55,10 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-use crate::fault::{Fault, Kind, Result};
+use crate::{
+    fault::{Fault, Kind, Result},
+    model::kernels,
+};
 
 /// Exit codes, as every command's help tells them.
 const EXIT_CODES: &str = "Exit codes: 0 success; 1 a difference was found; 2 the command, pipeline or manifest is wrong; \
@@ -105,6 +115,14 @@ enum Command {
     Check(check::Args),
     /// Read all bytes and compare them with the lock file; execute again with --rerun
     Verify(verify::Args),
+    /// Execute again under other threads, vector widths, folders and locales, and compare the bits
+    Audit(audit::Args),
+    /// Compare two runs: parameters, results case by case, where the difference begins
+    Diff(diff::Args),
+    /// Put a study into one file
+    Pack(pack::Args),
+    /// Make the tables of a packed study again, offline, and say whether they are the same
+    Replay(replay::Args),
     /// Remove from the store what no lock file needs
     Gc(gc::Args),
     /// Draw the graph of stages
@@ -115,7 +133,13 @@ enum Command {
     Log(log::Args),
     /// Show a stage of the pipeline, or a built-in with its parameters
     Show(show::Args),
-    /// Print the JSON Schema of a file format
+    /// Look at this machine and this store, and say what to do about what is not well
+    Doctor(doctor::Args),
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::Args),
+    /// Write the manual pages
+    Man(man::Args),
+    /// Print the JSON Schema of a file format, or of what a command prints with --json
     Schema(schema::Args),
     /// Write or check a data manifest
     #[command(subcommand)]
@@ -198,6 +222,7 @@ fn start(cli: Cli) -> Result<()> {
         .num_threads(jobs)
         .build_global()
         .map_err(|error| Fault::unfit(format!("cannot start {jobs} threads: {error}")))?;
+    force_vectors()?;
     let context = Context { global: cli.global, jobs, cancelled: watch_signals()? };
     dispatch(cli.command, &context)
 }
@@ -210,12 +235,19 @@ fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Explain(args) => explain::run(&args, context),
         Command::Check(args) => check::run(&args, context),
         Command::Verify(args) => verify::run(&args, context),
+        Command::Audit(args) => audit::run(&args, context),
+        Command::Diff(args) => diff::run(&args, context),
+        Command::Pack(args) => pack::run(&args, context),
+        Command::Replay(args) => replay::run(&args, context),
         Command::Gc(args) => gc::run(&args, context),
         Command::Dag(args) => dag::run(&args, context),
         Command::Table(args) => table::run(&args, context),
         Command::Log(args) => log::run(&args, context),
         Command::Show(args) => show::run(&args, context),
-        Command::Schema(args) => schema::run(&args),
+        Command::Doctor(args) => doctor::run(&args, context),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args, context),
+        Command::Schema(args) => schema::run(&args, context),
         Command::Manifest(command) => manifest::run(&command, context),
         Command::Phantom(args) => phantom::run(&args, context),
         Command::Align(args) => align::run(&args, context),
@@ -226,7 +258,7 @@ fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Surface(args) => surface::run(&args, context),
         Command::Compare(args) => compare::run(&args, context),
         Command::Segment(args) => segment::run(&args, context),
-        Command::Convert(args) => convert::run(&args),
+        Command::Convert(args) => convert::run(&args, context),
         Command::Info(args) => info::run(&args, context),
         Command::Mesh(command) => mesh::run(&command, context),
         Command::Model(command) => model::run(&command, context),
@@ -246,6 +278,16 @@ fn watch_signals() -> Result<Arc<AtomicUsize>> {
             .map_err(|error| Fault::unfit(format!("cannot watch for signals: {error}")))?;
     }
     Ok(cancelled)
+}
+
+/// `CALVARIA_SIMD=scalar|avx2|avx512` makes all work use one vector width; the bits are the same.
+fn force_vectors() -> Result<()> {
+    match std::env::var("CALVARIA_SIMD") {
+        Ok(name) if !name.is_empty() => {
+            name.parse().and_then(kernels::force).map_err(|fault| fault.at("CALVARIA_SIMD"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn set_up_log(global: &Global) {

@@ -115,7 +115,7 @@ pub(super) struct Info {
 pub(super) fn run(command: &Command, context: &Context) -> Result<()> {
     match command {
         Command::Import(args) => import(args, context),
-        Command::Export(args) => export(args),
+        Command::Export(args) => export(args).and_then(|()| out::written(context, &[&args.output])),
         Command::Info(args) => describe(args, context),
     }
 }

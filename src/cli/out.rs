@@ -1,9 +1,13 @@
 //! Data goes to stdout, talk goes to stderr; a closed pipe ends the program quietly.
 
-use std::io::{self, Write as _};
+use std::{
+    io::{self, Write as _},
+    path::Path,
+};
 
 use serde::Serialize;
 
+use super::Context;
 use crate::fault::{Fault, Kind, Result};
 
 /// SIGPIPE's number: exit code 141.
@@ -30,6 +34,18 @@ pub(super) fn json<T: Serialize>(value: &T) -> Result<()> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| Fault::unfit(format!("the result cannot be written as JSON: {error}")))?;
     line(text)
+}
+
+/// Tells with `--json` which files a command wrote; without it such a command says nothing.
+///
+/// # Errors
+/// As [`line`].
+pub(super) fn written(context: &Context, paths: &[&Path]) -> Result<()> {
+    if !context.global.json {
+        return Ok(());
+    }
+    let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    json(&serde_json::json!({ "written": paths }))
 }
 
 /// Writes a line of talk to stderr. Nothing can be done when that fails, and nothing depends on it.

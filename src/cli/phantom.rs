@@ -66,7 +66,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
         }
         out::talk(format!("{id}: {}", folder.display()));
     }
-    write_manifest(&args.output)
+    write_manifest(&args.output)?;
+    out::written(context, &[&args.output])
 }
 
 fn preview(folder: &Path) -> Result<()> {

@@ -44,10 +44,12 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
         .on(&args.device)
         .run::<Infer>(&params, &args.output, context)?;
     if !io::mesh::is_mesh_output(&args.output) {
-        return segmented.image("label", &args.output);
+        segmented.image("label", &args.output)?;
+        return out::written(context, &[&args.output]);
     }
     Alone::new()
         .file("volume", "label", segmented.path("label")?, Map::new())?
         .run::<Surface>(&SurfaceParams::default(), &args.output, context)?
-        .mesh("mesh", &args.output)
+        .mesh("mesh", &args.output)?;
+    out::written(context, &[&args.output])
 }

@@ -3,12 +3,16 @@
 use serde_json::{Value, json};
 
 use super::{
-    Context, out,
+    Context, forecast, out,
     study::{self, Study},
 };
 use crate::{
     fault::{Fault, Result, near_miss},
-    pipeline::stage::{Arity, Op},
+    pipeline::{
+        plan::Node,
+        stage::{Arity, Op},
+        status::{NodeStatus, survey},
+    },
     stages,
 };
 
@@ -24,9 +28,10 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     match args.study.only_word() {
-        Some(word) => match stages::find(word) {
-            Some(op) => show_op(op, args.params, context),
-            None => Err(unknown(word)),
+        Some(word) => match (stages::find(word), Study::open(&args.study, context)) {
+            (Some(op), _) => show_op(op, args.params, context),
+            (None, Ok(study)) if study.named().is_ok() => show_nodes(&study, context),
+            (None, _) => Err(unknown(word)),
         },
         None => show_nodes(&Study::open(&args.study, context)?, context),
     }
@@ -35,7 +40,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
 fn show_op(op: &dyn Op, params_only: bool, context: &Context) -> Result<()> {
     let schema = op.schema();
     if context.global.json {
-        return out::json(&json!({ "name": op.name(), "version": op.version(), "doc": op.doc(), "params": schema }));
+        return out::json(&op_document(op, &schema));
     }
     if !params_only {
         out::line(format!("{} (version {}): {}\n", op.name(), op.version(), op.doc()))?;
@@ -64,6 +69,26 @@ fn show_op(op: &dyn Op, params_only: bool, context: &Context) -> Result<()> {
     Ok(())
 }
 
+fn op_document(op: &dyn Op, schema: &Value) -> Value {
+    let inputs = op.inputs().iter().map(|port| {
+        let optional = matches!(port.arity, Arity::Optional | Arity::OptionalMany);
+        let list = port.arity.is_list();
+        json!({ "name": port.name, "kinds": port.kinds, "list": list, "optional": optional, "doc": port.doc })
+    });
+    let outputs = op
+        .outputs()
+        .iter()
+        .map(|port| json!({ "name": port.name, "kind": port.kind, "optional": port.optional, "doc": port.doc }));
+    json!({
+        "name": op.name(),
+        "version": op.version(),
+        "doc": op.doc(),
+        "params": schema,
+        "inputs": inputs.collect::<Vec<_>>(),
+        "outputs": outputs.collect::<Vec<_>>(),
+    })
+}
+
 /// Returns the words that a parameter may be, where it is one of a few.
 fn choices(property: &Value, schema: &Value) -> String {
     let target = property["$ref"].as_str().or_else(|| property["allOf"][0]["$ref"].as_str());
@@ -76,22 +101,52 @@ fn choices(property: &Value, schema: &Value) -> String {
 }
 
 fn show_nodes(study: &Study, context: &Context) -> Result<()> {
-    let only = study.selection()?;
-    let nodes =
-        study.plan.nodes.iter().enumerate().filter(|(index, _)| only.as_ref().is_none_or(|only| only.contains(index)));
-    let shown: Vec<Value> = nodes
-        .map(|(_, node)| {
-            let outputs: Vec<&str> = node.op.outputs().iter().map(|port| port.name).collect();
-            json!({ "item": node.id, "uses": node.op.name(), "at": node.place.to_string(), "params": node.params, "outputs": outputs })
-        })
-        .collect();
+    let named = study.named()?;
+    let survey = survey(&study.plan, &study.context(), None);
+    let chosen = |index: usize| named.as_ref().is_none_or(|named| named.contains(&index));
+    let nodes = study.plan.nodes.iter().zip(&survey.nodes).enumerate().filter(|(index, _)| chosen(*index));
+    let items: Vec<Value> = nodes.map(|(_, (node, status))| document(node, status)).collect();
     if context.global.json {
-        return out::json(&shown);
+        return out::json(&json!({ "pipeline": study.plan.name, "items": items }));
     }
-    for node in &shown {
-        let (item, uses, at) = (&node["item"], &node["uses"], &node["at"]);
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        out::line(format!("{:<40} {:<14} {}  {}", text(item), text(uses), node["params"], text(at)))?;
+    // One item is told in full, several a line each.
+    let in_full = items.len() == 1;
+    items.iter().try_for_each(|item| tell(item, in_full))
+}
+
+fn document(node: &Node, status: &NodeStatus) -> Value {
+    let blob = |port: &str| status.result.as_ref().and_then(|result| result.outputs.get(port));
+    let outputs = node.op.outputs().iter().map(|port| {
+        let (digest, bytes) = (blob(port.name).map(|blob| blob.digest), blob(port.name).map(|blob| blob.bytes));
+        json!({ "name": port.name, "kind": port.kind, "digest": digest, "bytes": bytes })
+    });
+    json!({
+        "item": node.id,
+        "uses": node.op.name(),
+        "at": node.place.to_string(),
+        "params": node.params,
+        "state": super::status::word(&status.state),
+        "key": status.key,
+        "seconds": status.expected_seconds,
+        "outputs": outputs.collect::<Vec<_>>(),
+    })
+}
+
+fn tell(item: &Value, in_full: bool) -> Result<()> {
+    let text = |key: &str| item[key].as_str().unwrap_or("-").to_owned();
+    if !in_full {
+        return out::line(format!("{:<40} {:<14} {}  {}", text("item"), text("uses"), item["params"], text("at")));
+    }
+    out::line(format!("{}  uses {}  at {}", text("item"), text("uses"), text("at")))?;
+    out::line(format!("  state   {}", text("state")))?;
+    out::line(format!("  key     {}", text("key")))?;
+    for (name, value) in item["params"].as_object().into_iter().flatten() {
+        out::line(format!("  param   {name}: {value}"))?;
+    }
+    for output in item["outputs"].as_array().into_iter().flatten() {
+        let word = |key: &str| output[key].as_str().unwrap_or("not stored").to_owned();
+        let size = output["bytes"].as_u64().map(forecast::human_bytes).unwrap_or_default();
+        out::line(format!("  out     {:<12} {} {size}", word("name"), word("digest")).trim_end())?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
     path::{Path, PathBuf},
 };
 
@@ -169,6 +170,26 @@ impl Study {
     pub(super) fn places(&self, rule: LockRule) -> Places {
         let lock = self.file.with_file_name(format!("{}.lock", self.plan.name));
         Places { lock, results: self.root.join("results").join(&self.plan.name), rule }
+    }
+
+    /// Returns the manifest.
+    pub(super) const fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Returns the words of a command line that opens this study again, in the same folder.
+    ///
+    /// # Errors
+    /// When an override has no form as text.
+    pub(super) fn again(&self) -> Result<Vec<OsString>> {
+        let mut words: Vec<OsString> = vec![self.file.clone().into()];
+        for (key, value) in &self.plan.overrides {
+            words.extend(["--set".into(), format!("{key}={}", pipeline::canonical::encode(value)?).into()]);
+        }
+        words.extend(["--manifest".into(), self.spec.manifest.clone().into()]);
+        words.extend(["--data-root".into(), self.manifest.root.clone().into()]);
+        words.extend(["--device".into(), self.context().device().into()]);
+        Ok(words)
     }
 
     /// Returns the lock file as it is; an empty one if there is none.

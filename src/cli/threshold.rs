@@ -39,7 +39,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     let params = set::params::<Threshold>(&overrides)?;
     let scan = Alone::new().file("ct", "ct", &args.ct, args.scan.to_map())?;
     let Some(cohort) = &args.fit else {
-        return scan.run::<Threshold>(&params, &args.output, context)?.image("label", &args.output);
+        scan.run::<Threshold>(&params, &args.output, context)?.image("label", &args.output)?;
+        return out::written(context, &[&args.output]);
     };
     let mut training = Alone::new();
     for (ct, label) in manifest::training_pairs(cohort, None)? {
@@ -50,5 +51,6 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     out::talk(format!("fitted threshold {} HU (mean DSC {:.3} on the training cases)", value.hu, value.mean_dsc));
     scan.maybe("fit", "fit", Some(fitted.path("fit")?))?
         .run::<Threshold>(&params, &args.output, context)?
-        .image("label", &args.output)
+        .image("label", &args.output)?;
+    out::written(context, &[&args.output])
 }

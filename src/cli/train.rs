@@ -66,7 +66,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     if let Err(error) = std::fs::remove_dir_all(&partial) {
         out::talk(format!("note: the checkpoints could not be removed: {error}"));
     }
-    Ok(())
+    let written: Vec<&Path> = std::iter::once(&args.output).chain(&args.history).map(PathBuf::as_path).collect();
+    out::written(context, &written)
 }
 
 fn ends_in_csv(path: &Path) -> bool {

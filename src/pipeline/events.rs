@@ -3,6 +3,7 @@
 use std::{
     io::Write,
     sync::{Mutex, PoisonError},
+    time::Instant,
 };
 
 use serde_json::{Value, json};
@@ -140,19 +141,22 @@ impl Event<'_> {
     }
 }
 
-/// Writes each event as a line of JSON.
+/// Writes each event as a line of JSON, whole and at once, with the seconds since it began to watch under `at_s`.
 #[derive(Debug)]
-pub struct JsonLines<W: Write + Send>(Mutex<W>);
+pub struct JsonLines<W: Write + Send> {
+    sink: Mutex<W>,
+    begun: Instant,
+}
 
 impl<W: Write + Send> JsonLines<W> {
     /// Returns an observer that writes to `sink`.
     pub fn new(sink: W) -> Self {
-        Self(Mutex::new(sink))
+        Self { sink: Mutex::new(sink), begun: Instant::now() }
     }
 
     /// Returns the sink.
     pub fn into_inner(self) -> W {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.sink.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -161,9 +165,10 @@ impl<W: Write + Send> Observer for JsonLines<W> {
         if matches!(event, Event::Log { .. }) {
             return;
         }
-        let line = format!("{}\n", event.to_json());
-        let mut sink = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut document = event.to_json();
+        document["at_s"] = self.begun.elapsed().as_secs_f64().into();
         // A full disk must not stop a run over its log.
-        drop(sink.write_all(line.as_bytes()));
+        drop(sink.write_all(format!("{document}\n").as_bytes()).and_then(|()| sink.flush()));
     }
 }

@@ -3,10 +3,12 @@
 mod filestat;
 mod locktext;
 
+pub mod audit;
 pub mod canonical;
 pub mod change;
 pub mod check;
 pub mod diagnose;
+pub mod diff;
 pub mod digest;
 pub mod events;
 pub mod execute;
@@ -16,6 +18,7 @@ pub mod graph;
 pub mod key;
 pub mod lockfile;
 pub mod origin;
+pub mod pack;
 pub mod plan;
 pub mod publish;
 pub mod record;

@@ -3,7 +3,7 @@
 //! Holds ids, numbers and messages: no path of an input, no text of an input file, no place or snippet of a fault.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File, OpenOptions},
     io::Write as _,
     path::{Path, PathBuf},
@@ -14,8 +14,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
+    digest::Digest,
     events::{Event, Observer},
     execute::{Outcome, Report, Summary},
+    lockfile::Lock,
     plan::Plan,
     store::{Store, remove_tree, replace_file_lightly, store_fault},
 };
@@ -24,6 +26,10 @@ use crate::fault::{Fault, Result};
 const RUN_SCHEMA: u32 = 1;
 /// So many runs are kept; what was before is of no use to anybody, and a folder of thousands is slow.
 const KEPT: usize = 100;
+/// So many more there may be before the oldest go together.
+const BATCH: usize = 20;
+/// Folder of lock files among those of the runs.
+const LOCKS: &str = "locks";
 /// A stage's log gets a line of progress this often.
 const PROGRESS_EVERY_S: f64 = 1.0;
 
@@ -47,6 +53,9 @@ pub struct RunInfo {
     pub summary: Summary,
     /// Nodes that failed.
     pub failed: Vec<FailedStage>,
+    /// Digest of what the lock file was, or would have been, after the run: the name of a file in `runs/locks/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Digest>,
 }
 
 /// A node that failed.
@@ -100,6 +109,7 @@ impl RunFolder {
             exit: None,
             summary: Summary::default(),
             failed: Vec::new(),
+            lock: None,
         };
         write_info(&path, &info).map_err(fault)?;
         Ok(Self { path, info, files: Mutex::new(Files { events, stages: BTreeMap::new() }) })
@@ -112,7 +122,7 @@ impl RunFolder {
     }
 
     /// Writes how the run ended. A log that cannot be written fails no run.
-    pub fn finish(&self, report: &Report, fault: Option<&Fault>) {
+    pub fn finish(&self, report: &Report, fault: Option<&Fault>, lock: Option<&Lock>) {
         let failed = |(node, fault): (&str, &Fault)| FailedStage {
             node: node.to_owned(),
             what: fault.what.clone(),
@@ -122,9 +132,21 @@ impl RunFolder {
             exit: Some(fault.map_or(0, |fault| fault.kind.exit_code())),
             summary: report.summary(),
             failed: report.failures().map(failed).collect(),
+            lock: lock.and_then(|lock| self.keep_lock(&lock.to_text())),
             ..self.info.clone()
         };
         drop(write_info(&self.path, &info));
+    }
+
+    /// Keeps the text of a lock file under its digest: runs that changed nothing share one.
+    fn keep_lock(&self, text: &str) -> Option<Digest> {
+        let digest = Digest::of_bytes(text.as_bytes());
+        let folder = self.path.parent()?.join(LOCKS);
+        let path = folder.join(digest.to_string());
+        if !path.exists() {
+            fs::create_dir_all(&folder).and_then(|()| replace_file_lightly(&path, text.as_bytes())).ok()?;
+        }
+        Some(digest)
     }
 
     fn open_stage(&self, node: &str) -> Option<StageLog> {
@@ -187,10 +209,23 @@ impl StageLog {
 #[must_use]
 pub fn list(store: &Store) -> Vec<RunInfo> {
     let Ok(entries) = fs::read_dir(store.root().join("runs")) else { return Vec::new() };
-    let read = |path: PathBuf| serde_json::from_slice::<RunInfo>(&fs::read(path.join("run.json")).ok()?).ok();
-    let mut runs: Vec<RunInfo> = entries.flatten().filter_map(|entry| read(entry.path())).collect();
+    let mut runs: Vec<RunInfo> = entries.flatten().filter_map(|entry| read_info(&entry.path())).collect();
     runs.sort_by(|a, b| b.run.cmp(&a.run));
     runs
+}
+
+/// Returns the lock file of a run, as it was or would have been after it.
+///
+/// # Errors
+/// Missing (5) when the run kept none; usage when it is damaged.
+pub fn lock_of(store: &Store, run: &RunInfo) -> Result<Lock> {
+    let none = || Fault::new(crate::fault::Kind::Missing, format!("run {} kept no lock file", run.run));
+    let path = store.root().join("runs").join(LOCKS).join(run.lock.ok_or_else(none)?.to_string());
+    Lock::read(&path)?.ok_or_else(none)
+}
+
+fn read_info(run: &Path) -> Option<RunInfo> {
+    serde_json::from_slice(&fs::read(run.join("run.json")).ok()?).ok()
 }
 
 /// Returns the log of a node in a run, if the node was executed there.
@@ -209,9 +244,26 @@ fn prune(runs: &Path) {
     let mut names: Vec<_> =
         names.filter(|name| name.to_str().is_some_and(|name| name.starts_with(|c: char| c.is_ascii_digit()))).collect();
     names.sort();
-    for name in &names[..names.len().saturating_sub(KEPT)] {
+    if names.len() <= KEPT + BATCH {
+        return;
+    }
+    let kept = names.split_off(names.len() - KEPT);
+    for name in &names {
         // It is found again the next time.
         drop(remove_tree(&runs.join(name)));
+    }
+    let info = |name: &std::ffi::OsString| read_info(&runs.join(name));
+    let needed: BTreeSet<String> = kept.iter().filter_map(|name| Some(info(name)?.lock?.to_string())).collect();
+    let locks = fs::read_dir(runs.join(LOCKS)).into_iter().flatten().flatten();
+    // A run that ends just now may be about to name one: only those of another day go.
+    let old = |entry: &fs::DirEntry| {
+        let modified = entry.metadata().and_then(|meta| meta.modified());
+        modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age.as_secs() > 24 * 3600))
+    };
+    for entry in locks.filter(old) {
+        if entry.file_name().to_str().is_some_and(|name| !needed.contains(name)) {
+            drop(fs::remove_file(entry.path()));
+        }
     }
 }
 
@@ -270,7 +322,7 @@ mod tests {
     #[test]
     fn the_latest_runs_are_kept() {
         let dir = tempfile::tempdir().unwrap();
-        for n in 0..KEPT + 7 {
+        for n in 0..=KEPT + BATCH {
             fs::create_dir_all(dir.path().join(format!("2026{n:04}T000000Z-000/stages"))).unwrap();
         }
         fs::create_dir(dir.path().join("locks")).unwrap();
@@ -279,8 +331,8 @@ mod tests {
             fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(kept.len(), KEPT + 1);
         assert!(kept.contains(std::ffi::OsStr::new("locks")));
-        assert!(!kept.contains(std::ffi::OsStr::new("20260006T000000Z-000")));
-        assert!(kept.contains(std::ffi::OsStr::new("20260007T000000Z-000")));
+        assert!(!kept.contains(std::ffi::OsStr::new("20260020T000000Z-000")));
+        assert!(kept.contains(std::ffi::OsStr::new("20260021T000000Z-000")));
     }
 
     #[test]

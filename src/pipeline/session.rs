@@ -80,9 +80,9 @@ pub fn run(
     let mut report = execute(plan, context, options, observer)?;
     let mut fault = report.fault();
     let done = conclude(plan, context, options, places, observer, &mut report);
-    let (published, lock_changed) = done.unwrap_or_else(|late| {
+    let (published, lock_changed, lock) = done.unwrap_or_else(|late| {
         fault.get_or_insert(late);
-        (Vec::new(), false)
+        (Vec::new(), false, None)
     });
     let stale = if fault.is_none() && options.only.is_none() {
         let current = publish::items(plan, context, &report)?.into_iter().map(|item| item.name).collect();
@@ -93,7 +93,7 @@ pub fn run(
     // Without it the next run hashes more; no reason to fail.
     drop(context.cache.save());
     observer.event(&Event::RunFinished { summary: &report.summary() });
-    log.finish(&report, fault.as_ref());
+    log.finish(&report, fault.as_ref(), lock.as_ref());
     Ok(Finished { run: log.id().to_owned(), report, published, stale, lock_changed, fault })
 }
 
@@ -105,7 +105,7 @@ fn conclude(
     places: &Places,
     observer: &dyn Observer,
     report: &mut Report,
-) -> Result<(Vec<String>, bool)> {
+) -> Result<(Vec<String>, bool, Option<Lock>)> {
     let name = format!("results-{}.lock", Digest::of_bytes(plan.name.as_bytes()).short());
     let told = |holder| observer.event(&Event::Waiting { node: "results", holder });
     let wait = Wait { timeout: options.lock_timeout, cancelled: &options.cancelled, told: &told };
@@ -118,9 +118,10 @@ fn conclude(
         }
     }
     let published = publish_all(plan, context, options, places, observer, report)?;
+    let lock = Lock::of(plan, report, context.previous)?;
     let write_lock = places.rule == LockRule::Write && report.complete();
-    let changed = write_lock && Lock::of(plan, report, context.previous)?.write(&places.lock)?;
-    Ok((published, changed))
+    let changed = write_lock && lock.write(&places.lock)?;
+    Ok((published, changed, Some(lock)))
 }
 
 fn publish_all(

@@ -31,7 +31,7 @@ enum Suite {
     Msdnet,
     /// Surface, voxelize, compare, align, check
     Geometry,
-    /// The engine on pipelines with nothing to do
+    /// The engine on studies whose stages have next to nothing to do
     Runner,
 }
 
@@ -139,12 +139,26 @@ fn geometry_rows(args: &Args, context: &Context, scratch: &std::path::Path, rows
     Ok(())
 }
 
-/// Stages of the pipelines with nothing to do.
+/// Stages of the synthetic studies.
 const STAGES: [usize; 3] = [102, 502, 5002];
 
 fn runner_rows(args: &Args, context: &Context, scratch: &std::path::Path, rows: &mut Vec<Row>) -> Result<()> {
-    for &stages in if args.quick { &STAGES[..2] } else { &STAGES[..] } {
-        let task = Task::Noop { stages, folder: scratch.join(format!("noop-{stages}")) };
+    use runner::Action::{Check, Noop, Overhead, Restore, Start, Status};
+    let large: &[usize] = if args.quick { &STAGES[..2] } else { &STAGES };
+    let each = |action, sizes: &[usize]| sizes.iter().map(|stages| (action, *stages)).collect::<Vec<_>>();
+    let wanted = [
+        each(Start, &[0]),
+        each(Noop, large),
+        each(Status, large),
+        each(Check, large),
+        each(Restore, &STAGES[..2]),
+        each(Overhead, &STAGES[..1]),
+    ];
+    for (action, stages) in wanted.concat() {
+        // What changes nothing can look at one study.
+        let looks = matches!(action, Noop | Status | Check);
+        let name = if looks { format!("study-{stages}") } else { format!("{}-{stages}", action.name()) };
+        let task = Task::Runner { action, stages, folder: scratch.join(name) };
         if args.wants(&task) {
             rows.extend(measure::rows(&task, args, context, scratch)?);
         }

@@ -66,7 +66,8 @@ pub(super) fn serve(task: &Task, context: &Context) -> Result<()> {
                 for _ in 0..repeats {
                     work.run()?;
                 }
-                let seconds = start.elapsed().as_secs_f64() / f64::from(repeats);
+                let wall = start.elapsed().as_secs_f64() / f64::from(repeats);
+                let seconds = work.own_seconds().unwrap_or(wall);
                 let peak_gflops =
                     flop.map(|_| 1e-9 * kernels::fma_peak(kernels::active(), rayon::current_num_threads()));
                 say(&Run { seconds, peak_gflops, forward_seconds: work.forward_seconds()? })?;

@@ -21,8 +21,8 @@ pub(super) enum Task {
     Ct { side: usize, depth: usize, slices: usize, folder: PathBuf },
     /// One of the geometry rows on prepared files.
     Geometry { name: String, files: PathBuf },
-    /// A run of a pipeline with nothing to do.
-    Noop { stages: usize, folder: PathBuf },
+    /// A command on a synthetic study.
+    Runner { action: runner::Action, stages: usize, folder: PathBuf },
 }
 
 /// Something prepared, to be run again and again.
@@ -38,6 +38,10 @@ pub(super) trait Work {
     /// Runs the network's part of the work alone and returns the seconds that all of it takes.
     fn forward_seconds(&mut self) -> Result<Option<f64>> {
         Ok(None)
+    }
+    /// Returns what the last run took, where that is not the time from its beginning to its end.
+    fn own_seconds(&self) -> Option<f64> {
+        None
     }
     /// Whether the memory of this process is that of the work.
     fn memory_is_ours(&self) -> bool {
@@ -63,7 +67,7 @@ impl Task {
             Self::Step { .. } => "msdnet.step".to_owned(),
             Self::Ct { .. } => "msdnet.ct".to_owned(),
             Self::Geometry { name, .. } => format!("geometry.{name}"),
-            Self::Noop { .. } => "runner.noop".to_owned(),
+            Self::Runner { action, .. } => action.name().to_owned(),
         }
     }
 
@@ -76,7 +80,7 @@ impl Task {
                 Box::new(msdnet::Ct::new(*side, *depth, *slices, folder, context)?)
             }
             Self::Geometry { name, files } => geometry::prepare(name, files)?,
-            Self::Noop { stages, folder } => Box::new(runner::Noop::new(*stages, folder, context)?),
+            Self::Runner { action, stages, folder } => Box::new(runner::Study::new(*action, *stages, folder, context)?),
         })
     }
 }
