@@ -204,11 +204,11 @@ fn data(study: &Study) -> Result<Files> {
     Ok(files)
 }
 
-/// The fields that the study reads, with their paths.
+/// The fields that the study reads, with their paths; programs and scripts belong to no case.
 pub(super) fn fields(study: &Study) -> impl Iterator<Item = (&Field, &Path)> {
     study.plan.nodes.iter().flat_map(|node| node.inputs.values().flatten()).filter_map(|source| match source {
-        Source::Field { field, .. } => Some((field, field.path.as_deref()?)),
-        Source::Output { .. } => None,
+        Source::Field { case, field, .. } if !case.is_empty() => Some((field, field.path.as_deref()?)),
+        Source::Field { .. } | Source::Output { .. } => None,
     })
 }
 
