@@ -9,12 +9,16 @@ use std::{path::Path, process::Command, time::Instant};
 use crate::door::Room;
 
 #[path = "../../fuzz/src/budget.rs"]
+#[expect(unreachable_pub, reason = "public where the fuzz targets use it")]
 mod budget;
 #[path = "../../fuzz/src/mutate.rs"]
+#[expect(unreachable_pub, reason = "public where the fuzz targets use it")]
 mod mutate;
 #[path = "../../fuzz/src/parsers.rs"]
+#[expect(unreachable_pub, reason = "public where the fuzz targets use it")]
 mod parsers;
 #[path = "../../fuzz/src/seeds.rs"]
+#[expect(unreachable_pub, reason = "public where the fuzz targets use it")]
 mod seeds;
 
 const PARSER: &str = "CALVARIA_FUZZ_PARSER";
