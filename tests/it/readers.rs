@@ -226,7 +226,7 @@ fn a_mesh_is_repaired_only_when_asked_and_told() {
     let facts = room.json(&["info", "mended.ply", "--json"]);
     assert_eq!((&facts["closed"], &facts["oriented"]), (&true.into(), &true.into()), "{facts}");
     assert!(facts["volume_mm3"].as_f64().unwrap() > 0.0);
-    room.refuses(&["convert", "a.obj", "x.ply", "--weld", "-1"], 2, &["--weld"]);
+    room.refuses(&["convert", "a.obj", "x.ply", "--weld=-1"], 2, &["--weld"]);
 }
 
 #[test]
