@@ -55,6 +55,11 @@ fn every_parser_survives_damage() {
 #[test]
 #[ignore = "runs in a process of its own, from `every_parser_survives_damage`"]
 fn damage() {
+    // On a thread of a pool of one, what runs in parallel runs at once, without waking others.
+    rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(damage_one);
+}
+
+fn damage_one() {
     let parser = parsers::named(&std::env::var(PARSER).expect("the name of a parser"));
     let seconds = number("CALVARIA_FUZZ_SECONDS").unwrap_or(1.0);
     let executions = number("CALVARIA_FUZZ_EXECUTIONS").map_or(u64::MAX, |n| n as u64);
