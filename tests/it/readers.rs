@@ -3,7 +3,6 @@
 //! The parsers, seeds and limits are those of the fuzz targets (`fuzz/`); here they run on stable Rust, each in a process of
 //! its own, so that memory is counted without neighbours and even an abort is a failed test and no more.
 //! `CALVARIA_FUZZ_SECONDS` sets the time a parser (1 by default); `CALVARIA_FUZZ_EXECUTIONS` a number of executions.
-#![expect(unreachable_pub, reason = "the fuzz targets share these modules, and need them public")]
 
 use std::{path::Path, process::Command, time::Instant};
 
