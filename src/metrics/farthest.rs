@@ -83,7 +83,7 @@ pub(super) fn farthest(
 fn at_most_mm(part: &Part, target: &Target<'_>) -> f64 {
     let to_one = |nearest: u32| {
         let corners = target.bvh.corners(nearest as usize)?;
-        let distance_mm = |p| closest_on_triangle(p, corners).0.distance(p);
+        let distance_mm = |p| closest_on_triangle(p, &corners).0.distance(p);
         Some(part.piece.corners.map(distance_mm).into_iter().fold(0.0, f64::max))
     };
     part.readings.iter().filter_map(|reading| to_one(reading.nearest)).fold(part.limits_mm().1, f64::min)
