@@ -223,7 +223,7 @@ pub(super) fn measure(mesh: &Mesh, target: &Target<'_>, regions: &Regions<'_>) -
     if mesh.triangles.len() > CHEAP_PIECES {
         let drawn: Vec<Vec<Sample>> =
             (0..runs).into_par_iter().map(|run| draw(&pieces.run(run), target, regions)).collect();
-        let samples = drawn.concat();
+        let samples = joined(drawn);
         if error_mm(&samples, area_mm2) <= PROMISED_MM || samples.len() > MOST_PIECES / 4 {
             return Measured { vertices, samples };
         }
@@ -240,7 +240,7 @@ pub(super) fn measure(mesh: &Mesh, target: &Target<'_>, regions: &Regions<'_>) -
             .enumerate()
             .map(|(run, parts)| draw(&keyed(run, parts), target, regions))
             .collect();
-        let samples = drawn.concat();
+        let samples = joined(drawn);
         let most = if error_mm(&samples, area_mm2) > PROMISED_MM { MOST_PIECES } else { CHEAP_PIECES };
         // Every sample stands for the part at its place: a reading can only fail for a tree without triangles.
         let rough = if samples.len() == all.len() { rough(&samples, area_mm2) } else { Vec::new() };
@@ -251,6 +251,15 @@ pub(super) fn measure(mesh: &Mesh, target: &Target<'_>, regions: &Regions<'_>) -
         all = cut(&all, &rough, target);
     }
     Measured { vertices, samples: Vec::new() }
+}
+
+/// Puts lists behind each other, and gives each back as soon as it is copied.
+fn joined(lists: Vec<Vec<Sample>>) -> Vec<Sample> {
+    let mut all = Vec::with_capacity(lists.iter().map(Vec::len).sum());
+    for list in lists {
+        all.extend_from_slice(&list);
+    }
+    all
 }
 
 /// Returns what the random place of a part depends on: the round, the chunk, its number in the chunk.

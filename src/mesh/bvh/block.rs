@@ -1,10 +1,6 @@
 //! Eight triangles side by side, a leaf of the tree, and the best triangle of a search.
 
-use super::{
-    Hit,
-    node::Bounds,
-    triangle::{closest_on_triangle, squared_distance},
-};
+use super::{Hit, abreast::squared_distances, lanes::Lanes, node::Bounds, triangle::closest_on_triangle};
 use crate::space::DVec3;
 
 /// Triangles in a block.
@@ -56,14 +52,15 @@ impl Block {
         &self.triangles
     }
 
-    /// Returns the squared distances of a point, no number where only plain code can tell ([`squared_distance`]).
+    /// Returns the corners of as many triangles as there are lanes.
     #[inline(always)]
-    fn squared_distances(&self, p: DVec3) -> [f64; LANES] {
-        let mut squared = [0.0; LANES];
-        for lane in 0..LANES {
-            squared[lane] = squared_distance(p, &self.corners(lane));
-        }
-        squared
+    fn lanes<L: Lanes>(&self, first: usize) -> [[L; 3]; 3] {
+        let [[ax, ay, az], [bx, by, bz], [cx, cy, cz]] = &self.corners;
+        [
+            [L::load(&ax[first..]), L::load(&ay[first..]), L::load(&az[first..])],
+            [L::load(&bx[first..]), L::load(&by[first..]), L::load(&bz[first..])],
+            [L::load(&cx[first..]), L::load(&cy[first..]), L::load(&cz[first..])],
+        ]
     }
 }
 
@@ -90,15 +87,18 @@ impl Best {
 
     /// Looks at the triangles of the block at a position.
     #[inline(always)]
-    pub(super) fn offer(&mut self, at: usize, block: &Block, p: DVec3) {
-        let squared = block.squared_distances(p);
-        // What is no number is not larger either.
-        let mut may_win = false;
-        for squared in squared {
-            may_win |= !(squared > self.squared);
+    pub(super) fn offer<L: Lanes>(&mut self, at: usize, block: &Block, p: DVec3) {
+        let point = [L::splat(p.x), L::splat(p.y), L::splat(p.z)];
+        let (mut all, mut may_win) = ([0.0; LANES], false);
+        let mut first = 0;
+        while first < LANES {
+            let squared = squared_distances(point, block.lanes::<L>(first));
+            squared.store(&mut all[first..]);
+            may_win |= squared.any_not_above(self.squared);
+            first += L::N;
         }
         if may_win {
-            self.choose(at, block, p, &squared);
+            self.choose(at, block, p, &all);
         }
     }
 

@@ -11,9 +11,10 @@ use super::{
     Bvh,
     block::Best,
     curve::Curve,
+    lanes::Lanes,
     node::{Bounds, Child, Node, Reach, WIDE},
-    walk::walk,
-    wide::{Wide, for_each_set},
+    set::{Set, for_each_set},
+    walk::walk_from,
 };
 use crate::space::DVec3;
 
@@ -28,7 +29,7 @@ for_each_set!(pub(super) fn closest(bvh: &Bvh, points: &[DVec3]) -> Vec<Best> = 
 
 /// Returns the best triangle for each point; none for points that are not finite.
 #[inline(always)]
-fn each(bvh: &Bvh, points: &[DVec3]) -> Vec<Best> {
+fn each<L: Lanes>(bvh: &Bvh, points: &[DVec3]) -> Vec<Best> {
     let mut found = vec![Best::within(f64::INFINITY); points.len()];
     if bvh.is_empty() {
         return found;
@@ -36,7 +37,7 @@ fn each(bvh: &Bvh, points: &[DVec3]) -> Vec<Best> {
     let order = along_a_curve(points);
     let mut search = Search { bvh, points, near: 0, list: List::default(), waiting: Vec::with_capacity(64) };
     for group in order.chunks(GROUP) {
-        search.group(group, &mut found);
+        search.group::<L>(group, &mut found);
     }
     found
 }
@@ -75,19 +76,23 @@ impl Search<'_> {
 
     /// Answers for a group, in halves where that is better.
     #[inline(always)]
-    fn group(&mut self, group: &[u64], found: &mut [Best]) {
+    fn group<L: Lanes>(&mut self, group: &[u64], found: &mut [Best]) {
         let mut rest = group;
         let mut size = group.len();
         while !rest.is_empty() {
             size = size.min(rest.len());
             if size <= FEW {
                 let (few, others) = rest.split_at(size);
-                few.iter().for_each(|&key| self.one(key, found));
-                (rest, size) = (others, group.len());
-            } else if self.gather(&rest[..size]) {
+                for &key in few {
+                    self.one::<L>(key, found);
+                }
+                rest = others;
+            } else if self.gather::<L>(&rest[..size]) {
                 let (some, others) = rest.split_at(size);
-                some.iter().for_each(|&key| self.among_list(key, found));
-                (rest, size) = (others, group.len());
+                for &key in some {
+                    self.among_list::<L>(key, found);
+                }
+                rest = others;
             } else {
                 size = size.div_ceil(2);
             }
@@ -96,16 +101,8 @@ impl Search<'_> {
 
     /// Answers for one point by a walk of its own.
     #[inline(always)]
-    fn one(&mut self, key: u64, found: &mut [Best]) {
-        let best = self.from_near(self.point(key));
-        self.keep(key, walk(self.bvh, self.point(key), best), found);
-    }
-
-    #[inline(always)]
-    fn from_near(&self, p: DVec3) -> Best {
-        let mut best = Best::within(f64::INFINITY);
-        best.offer(self.near, &self.bvh.blocks[self.near], p);
-        best
+    fn one<L: Lanes>(&mut self, key: u64, found: &mut [Best]) {
+        self.keep(key, walk_from::<L>(self.bvh, self.point(key), self.near), found);
     }
 
     #[inline(always)]
@@ -116,9 +113,9 @@ impl Search<'_> {
 
     /// Lists the blocks that may hold an answer for any point of a group; returns whether they are few enough.
     #[inline(always)]
-    fn gather(&mut self, group: &[u64]) -> bool {
+    fn gather<L: Lanes>(&mut self, group: &[u64]) -> bool {
         let middle = self.point(group[group.len() / 2]);
-        let best = walk(self.bvh, middle, self.from_near(middle));
+        let best = walk_from::<L>(self.bvh, middle, self.near);
         self.near = best.block();
         let (mut low, mut high, mut squared) = (middle, middle, 0.0_f64);
         for &key in group {
@@ -130,15 +127,17 @@ impl Search<'_> {
         self.list.clear();
         self.waiting.clear();
         let mut next = self.bvh.root;
-        if let Some(_) = next.block() {
+        if next.block().is_some() {
             return false;
         }
         loop {
             let node = &self.bvh.nodes[next.at()];
-            let squared = node.squared_gaps(&bounds);
-            for lane in 0..WIDE {
+            let (_, mut within) = node.squared_gaps::<L>(&bounds, limit);
+            while within != 0 {
+                let lane = within.trailing_zeros() as usize;
+                within &= within - 1;
                 let child = node.child[lane];
-                if !(squared[lane] <= limit) || child == Child::NONE {
+                if child == Child::NONE {
                     continue;
                 }
                 if child.block().is_none() {
@@ -154,20 +153,23 @@ impl Search<'_> {
 
     /// Answers for a point of the group that the list is for.
     #[inline(always)]
-    fn among_list(&mut self, key: u64, found: &mut [Best]) {
+    fn among_list<L: Lanes>(&mut self, key: u64, found: &mut [Best]) {
         let p = self.point(key);
-        let mut best = self.from_near(p);
-        let (reach, single) = (Reach::at(p), p.to_array().map(|x| x as f32));
+        let mut best = Best::within(f64::INFINITY);
+        best.offer::<L>(self.near, &self.bvh.blocks[self.near], p);
+        let (reach, single) = (Reach::at(p), Bounds::near(p));
         let mut limit = reach.squared(best.squared);
         for boxes in self.list.nodes() {
-            let squared = boxes.squared_distances(single);
-            for lane in 0..WIDE {
+            let (squared, mut within) = boxes.squared_gaps::<L>(&single, limit);
+            while within != 0 {
+                let lane = within.trailing_zeros() as usize;
+                within &= within - 1;
                 if squared[lane] <= limit
                     && let Some(at) = boxes.child[lane].block()
                     && at != self.near
                     && boxes.child[lane] != Child::NONE
                 {
-                    best.offer(at, &self.bvh.blocks[at], p);
+                    best.offer::<L>(at, &self.bvh.blocks[at], p);
                     limit = reach.squared(best.squared);
                 }
             }

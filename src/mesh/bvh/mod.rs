@@ -3,21 +3,23 @@
 //! Answers do not depend on the shape of the tree: of several triangles at the same distance the one with the lowest
 //! index wins, and a box is passed over only when it is certain to hold nothing nearer.
 
+mod abreast;
 mod block;
 mod build;
 mod curve;
+mod lanes;
 mod many;
 mod node;
+mod set;
 mod split;
 mod triangle;
 mod walk;
-mod wide;
 
 use block::{Best, Block, LANES};
 use build::Tree;
 use node::{Child, Node, WIDE};
+use set::Set;
 pub use triangle::{Feature, closest_on_triangle};
-use wide::Wide;
 
 use crate::{mesh::Mesh, space::DVec3};
 
@@ -52,7 +54,8 @@ pub struct Bvh {
     blocks: Vec<Block>,
     /// Position of each mesh triangle in `blocks`, counted in triangles; `u32::MAX` for those left out.
     place: Vec<u32>,
-    wide: Wide,
+    /// What searches run on.
+    set: Set,
 }
 
 impl Bvh {
@@ -66,7 +69,7 @@ impl Bvh {
                 place[triangle as usize] = (at * LANES + lane) as u32;
             }
         }
-        Self { root, nodes, blocks, place, wide: Wide::best() }
+        Self { root, nodes, blocks, place, set: Set::best() }
     }
 
     /// Returns whether the tree holds no triangle.
@@ -98,20 +101,18 @@ impl Bvh {
     /// Returns what [`closest`](Self::closest) returns, faster when `near` is the triangle hit by a nearby point.
     #[must_use]
     pub fn closest_from(&self, p: DVec3, near: Option<usize>) -> Option<Hit> {
-        let mut best = Best::within(f64::INFINITY);
-        if let Some(&place) = near.and_then(|triangle| self.place.get(triangle))
-            && let Some(block) = self.blocks.get(place as usize / LANES)
-        {
-            best.offer(place as usize / LANES, block, p);
+        let block = near.and_then(|triangle| self.place.get(triangle)).map(|&place| place as usize / LANES);
+        match block.filter(|&at| at < self.blocks.len() && p.is_finite()) {
+            Some(at) => walk::search_from(self.set, self, p, at).hit(p, &self.blocks),
+            None => self.closest(p),
         }
-        self.search(p, best)
     }
 
     /// Returns what [`closest`](Self::closest) returns for each of many points, several times faster where many of them
     /// are near each other.
     #[must_use]
     pub fn closest_each(&self, points: &[DVec3]) -> Vec<Option<Hit>> {
-        let found = many::closest(self.wide, self, points);
+        let found = many::closest(self.set, self, points);
         found.iter().zip(points).map(|(best, &p)| best.hit(p, &self.blocks)).collect()
     }
 
@@ -119,7 +120,7 @@ impl Bvh {
         if !p.is_finite() || self.is_empty() {
             return None;
         }
-        walk::search(self.wide, self, p, best).hit(p, &self.blocks)
+        walk::search(self.set, self, p, best).hit(p, &self.blocks)
     }
 
     /// Returns the first triangle that a ray meets, from either side; a ray along a triangle's plane does not meet it.

@@ -1,5 +1,6 @@
 //! A node of the tree: the boxes of its children side by side in single precision, ready for vector instructions.
 
+use super::lanes::{Eight, Lanes};
 use crate::space::DVec3;
 
 /// Children of a node.
@@ -54,8 +55,8 @@ impl Child {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(C, align(64))]
 pub(super) struct Node {
-    low: [[f32; WIDE]; 3],
-    high: [[f32; WIDE]; 3],
+    low: Eight,
+    high: Eight,
     pub(super) child: [Child; WIDE],
 }
 
@@ -85,27 +86,11 @@ impl Node {
         self
     }
 
-    /// Returns the squared distances from a point to the boxes, 0 inside, in single precision (see [`Reach`]).
+    /// Returns the squared distances between a box and the children's, 0 where they meet, in single precision (see
+    /// [`Reach`]), and a bit for each child that is within the limit.
     #[inline(always)]
-    pub(super) fn squared_distances(&self, p: [f32; 3]) -> [f32; WIDE] {
-        self.squared_gaps(&Bounds { low: p, high: p })
-    }
-
-    /// Returns the squared distances between a box and the boxes, 0 where they meet, in single precision.
-    #[inline(always)]
-    pub(super) fn squared_gaps(&self, bounds: &Bounds) -> [f32; WIDE] {
-        // `if` instead of `max`: one instruction, and what is no number counts as 0, which is safe.
-        let larger = |a: f32, b: f32| if a > b { a } else { b };
-        let mut squared = [0.0_f32; WIDE];
-        for axis in 0..3 {
-            for (lane, squared) in squared.iter_mut().enumerate() {
-                let below = self.low[axis][lane] - bounds.high[axis];
-                let above = bounds.low[axis] - self.high[axis][lane];
-                let outside = larger(larger(below, above), 0.0);
-                *squared += outside * outside;
-            }
-        }
-        squared
+    pub(super) fn squared_gaps<L: Lanes>(&self, bounds: &Bounds, limit: f32) -> ([f32; WIDE], u32) {
+        L::squared_gaps(&self.low, &self.high, bounds.low, bounds.high, limit)
     }
 
     /// Returns where a ray enters the box of one child, infinity when it misses or enters beyond `limit`.
@@ -154,6 +139,13 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
+    /// Returns the box of one point, rounded to the nearest.
+    #[inline(always)]
+    pub(super) const fn near(p: DVec3) -> Self {
+        let p = [p.x as f32, p.y as f32, p.z as f32];
+        Self { low: p, high: p }
+    }
+
     pub(super) const NONE: Self = Self { low: [f32::INFINITY; 3], high: [f32::NEG_INFINITY; 3] };
 
     /// Returns the smallest box in single precision around one in double.

@@ -82,12 +82,12 @@ fn many_points_find_what_each_finds_alone_on_all_instruction_sets() {
         let points = clusters(&mesh, &mut stream, 2000);
         let plain = |p: &DVec3| p.is_finite().then(|| closest_of_all(&mesh, *p));
         let expected: Vec<Option<Hit>> = points.iter().take(300).map(plain).collect();
-        for wide in Wide::available() {
-            bvh.wide = wide;
+        for set in Set::available() {
+            bvh.set = set;
             let found = bvh.closest_each(&points);
-            assert_eq!(found[..expected.len()], expected, "{wide:?}");
+            assert_eq!(found[..expected.len()], expected, "{set:?}");
             let alone: Vec<Option<Hit>> = points.iter().map(|&p| bvh.closest(p)).collect();
-            assert_eq!(found, alone, "{wide:?}");
+            assert_eq!(found, alone, "{set:?}");
         }
     }
     assert_eq!(Bvh::new(&Mesh::default()).closest_each(&[DVec3::ZERO]), [None]);
@@ -113,10 +113,10 @@ fn a_dense_surface_answers_many_points_as_it_answers_one() {
     let mut points: Vec<DVec3> = (0..20_000).map(|_| near(&mut stream)).collect();
     points.extend(&mesh.vertices);
     let mut bvh = Bvh::new(&mesh);
-    for wide in Wide::available() {
-        bvh.wide = wide;
+    for set in Set::available() {
+        bvh.set = set;
         let alone: Vec<Option<Hit>> = points.iter().map(|&p| bvh.closest(p)).collect();
-        assert!(bvh.closest_each(&points) == alone, "{wide:?}");
+        assert!(bvh.closest_each(&points) == alone, "{set:?}");
     }
     for &p in points.iter().step_by(997) {
         assert_eq!(bvh.closest(p), Some(closest_of_all(&mesh, p)));
@@ -143,7 +143,7 @@ fn distances_without_branches_are_those_with() {
             _ => a + point(&mut stream, 2.0),
         };
         let (nearest, feature) = closest_on_triangle(p, &corners);
-        let squared = triangle::squared_distance(p, &corners);
+        let squared = abreast::squared_distances(p.to_array(), corners.map(|corner| corner.to_array()));
         if !squared.is_nan() {
             assert_eq!(squared.to_bits(), nearest.distance_squared(p).to_bits(), "{p} {corners:?}");
             told += 1;
@@ -155,7 +155,7 @@ fn distances_without_branches_are_those_with() {
         }] += 1;
     }
     assert!(told > 150_000 && regions.iter().all(|&count| count > 1000), "{told} {regions:?}");
-    assert!(triangle::squared_distance(DVec3::X, &[DVec3::ZERO; 3]) == 1.0, "a point is a corner");
+    assert!(abreast::squared_distances([1.0, 0.0, 0.0], [[0.0; 3]; 3]) == 1.0, "a point is a corner");
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub enum Feature {
 }
 
 /// Below this share of the squared product of two edges, the squared area is rounding noise: the triangle is a line.
-const FLAT: f64 = 1e-24;
+pub(super) const FLAT: f64 = 1e-24;
 
 /// Returns the point of a triangle nearest to `p`, and the part it lies on.
 ///
@@ -58,50 +58,6 @@ pub fn closest_on_triangle(p: DVec3, corners: &[DVec3; 3]) -> (DVec3, Feature) {
         return (a + ab * (area_ca / area) + ac * (area_ab / area), Feature::Face);
     }
     closest_on_edges(p, corners)
-}
-
-/// Returns the squared distance of a point to a triangle without a branch, so that many run side by side: bit for bit what
-/// [`closest_on_triangle`] leads to, and no number where that has to look closer (a triangle without area, an overflow).
-#[inline(always)]
-pub(super) fn squared_distance(p: DVec3, corners: &[DVec3; 3]) -> f64 {
-    let [a, b, c] = *corners;
-    let (ab, ac) = (b - a, c - a);
-    let (ap, bp, cp) = (p - a, p - b, p - c);
-    let (ab_ap, ac_ap) = (ab.dot(ap), ac.dot(ap));
-    let (ab_bp, ac_bp) = (ab.dot(bp), ac.dot(bp));
-    let (ab_cp, ac_cp) = (ab.dot(cp), ac.dot(cp));
-    let area_ab = ab_ap * ac_bp - ab_bp * ac_ap;
-    let area_ca = ab_cp * ac_ap - ab_ap * ac_cp;
-    let area_bc = ab_bp * ac_cp - ab_cp * ac_bp;
-    let (from_b, from_c) = (ac_bp - ab_bp, ab_cp - ac_cp);
-    let area = area_ab + area_bc + area_ca;
-    let flat = !(area > FLAT * ab.length_squared() * ac.length_squared());
-    // The nearest point is base + along * (share / whole) + ac * (second / whole); what is asked last wins.
-    let (mut base, mut along, mut share, mut second) = (a, ab, area_ca, area_ab);
-    let mut whole = pick(flat, f64::NAN, area);
-    let mut place = |here: bool, at: DVec3, to: DVec3, part: f64, of: f64| {
-        (base, along) = (pick3(here, at, base), pick3(here, to, along));
-        (share, whole, second) = (pick(here, part, share), pick(here, of, whole), pick(here, 0.0, second));
-    };
-    place((area_bc <= 0.0) & (from_b > 0.0) & (from_c > 0.0), b, c - b, from_b, from_b + from_c);
-    place((area_ca <= 0.0) & (ac_ap > 0.0) & (ac_cp < 0.0), a, ac, ac_ap, ac_ap - ac_cp);
-    place((area_ab <= 0.0) & (ab_ap > 0.0) & (ab_bp < 0.0), a, ab, ab_ap, ab_ap - ab_bp);
-    place((ac_cp >= 0.0) & (ab_cp <= ac_cp), c, ab, 0.0, 1.0);
-    place((ab_bp >= 0.0) & (ac_bp <= ab_bp), b, ab, 0.0, 1.0);
-    place((ab_ap <= 0.0) & (ac_ap <= 0.0), a, ab, 0.0, 1.0);
-    let nearest = base + along * (share / whole) + ac * (second / whole);
-    nearest.distance_squared(p)
-}
-
-/// A choice that becomes one instruction.
-#[inline(always)]
-const fn pick(first: bool, one: f64, other: f64) -> f64 {
-    if first { one } else { other }
-}
-
-#[inline(always)]
-const fn pick3(first: bool, one: DVec3, other: DVec3) -> DVec3 {
-    DVec3::new(pick(first, one.x, other.x), pick(first, one.y, other.y), pick(first, one.z, other.z))
 }
 
 fn closest_on_edges(p: DVec3, corners: &[DVec3; 3]) -> (DVec3, Feature) {

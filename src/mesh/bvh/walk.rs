@@ -3,30 +3,42 @@
 use super::{
     Bvh,
     block::Best,
-    node::{Child, Reach, WIDE},
-    wide::{Wide, for_each_set},
+    lanes::Lanes,
+    node::{Bounds, Child, Reach},
+    set::{Set, for_each_set},
 };
 use crate::space::DVec3;
 
 for_each_set!(pub(super) fn search(bvh: &Bvh, p: DVec3, best: Best) -> Best = walk);
+for_each_set!(pub(super) fn search_from(bvh: &Bvh, p: DVec3, near: usize) -> Best = walk_from);
+
+/// Returns the best triangle for a point, starting with the block at a position.
+#[inline(always)]
+pub(super) fn walk_from<L: Lanes>(bvh: &Bvh, p: DVec3, near: usize) -> Best {
+    let mut best = Best::within(f64::INFINITY);
+    best.offer::<L>(near, &bvh.blocks[near], p);
+    walk::<L>(bvh, p, best)
+}
 
 /// Returns the best triangle for a point, starting from what is known.
 #[inline(always)]
-pub(super) fn walk(bvh: &Bvh, p: DVec3, mut best: Best) -> Best {
-    let (reach, single) = (Reach::at(p), p.to_array().map(|x| x as f32));
+pub(super) fn walk<L: Lanes>(bvh: &Bvh, p: DVec3, mut best: Best) -> Best {
+    let (reach, single) = (Reach::at(p), Bounds::near(p));
     let mut limit = reach.squared(best.squared);
     let mut waiting = Waiting::default();
     let mut next = bvh.root;
     loop {
         if let Some(at) = next.block() {
-            best.offer(at, &bvh.blocks[at], p);
+            best.offer::<L>(at, &bvh.blocks[at], p);
             limit = reach.squared(best.squared);
         } else {
             let node = &bvh.nodes[next.at()];
-            let squared = node.squared_distances(single);
+            let (squared, mut within) = node.squared_gaps::<L>(&single, limit);
             let start = waiting.len;
-            for lane in 0..WIDE {
-                if squared[lane] <= limit && node.child[lane] != Child::NONE {
+            while within != 0 {
+                let lane = within.trailing_zeros() as usize;
+                within &= within - 1;
+                if node.child[lane] != Child::NONE {
                     waiting.push(squared[lane], node.child[lane], start);
                 }
             }
