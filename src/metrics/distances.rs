@@ -8,6 +8,8 @@
 //! Surfaces of few triangles (models from a drawing program, test shapes) are cut further where the corrections are large,
 //! each round with new random places, so that no choice depends on what it is judged by.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use rayon::prelude::*;
 
 use super::{
@@ -17,12 +19,17 @@ use super::{
     side::Sides,
 };
 use crate::{
-    mesh::{Mesh, bvh::Bvh},
+    mesh::{
+        Mesh,
+        bvh::{Bvh, Hit},
+    },
     space::DVec3,
 };
 
-/// Triangles or pieces that one task measures in a row, each starting from the hit before it.
+/// Triangles or pieces that share a counter of random places.
 const CHUNK: usize = 1024;
+/// Chunks that one task measures together: neighbours in space are searched for at once.
+const RUN: usize = 32;
 /// The error of a mean that is promised, mm: surfaces are cut until the bound is below.
 const PROMISED_MM: f64 = 1e-3;
 /// The scatter of a mean that is aimed at where it costs little, mm.
@@ -76,11 +83,21 @@ impl Target<'_> {
     /// Returns the distance of a point, faster when `near` is the triangle nearest to a point close by.
     pub(super) fn read(&self, point: DVec3, near: Option<u32>) -> Option<Reading> {
         let hit = self.bvh.closest_from(point, near.map(|triangle| triangle as usize))?;
+        Some(self.reading(point, &hit))
+    }
+
+    /// Returns the distance of each point.
+    fn read_each(&self, points: &[DVec3]) -> Vec<Option<Reading>> {
+        let hits = self.bvh.closest_each(points);
+        hits.iter().zip(points).map(|(hit, &point)| hit.as_ref().map(|hit| self.reading(point, hit))).collect()
+    }
+
+    fn reading(&self, point: DVec3, hit: &Hit) -> Reading {
         let sign = match self.sides {
-            Some(sides) if !sides.is_outside(point, &hit) => -1.0,
+            Some(sides) if !sides.is_outside(point, hit) => -1.0,
             _ => 1.0,
         };
-        Some(Reading { distance_mm: hit.distance_mm * sign, nearest: hit.triangle as u32 })
+        Reading { distance_mm: hit.distance_mm * sign, nearest: hit.triangle as u32 }
     }
 }
 
@@ -134,18 +151,20 @@ impl Part {
         ((a.min(b).min(c) - bend_mm).max(0.0), a.max(b).max(c) + bend_mm)
     }
 
-    fn sample(&self, target: &Target<'_>, regions: &Regions<'_>, key: u64) -> Option<Sample> {
-        let shares = random_place(key);
-        let weigh = |of: [f64; 3]| shares[0] * of[0] + shares[1] * of[1] + shares[2] * of[2];
+    /// Returns the point with these barycentric coordinates.
+    fn point(&self, shares: [f64; 3]) -> DVec3 {
         let [a, b, c] = self.piece.corners;
-        let point = a + (b - a) * shares[1] + (c - a) * shares[2];
-        let nearest = (1..3).fold(0, |best, i| if shares[i] > shares[best] { i } else { best });
-        let distance_mm = target.read(point, Some(self.readings[nearest].nearest))?.distance_mm;
+        a + (b - a) * shares[1] + (c - a) * shares[2]
+    }
+
+    /// Returns the sample of a part that was measured at one place more.
+    fn sample(&self, shares: [f64; 3], point: DVec3, distance_mm: f64, regions: &Regions<'_>) -> Sample {
+        let weigh = |of: [f64; 3]| shares[0] * of[0] + shares[1] * of[1] + shares[2] * of[2];
         let (signed, plain) = (self.readings.map(|r| r.distance_mm), self.readings.map(|r| r.distance_mm.abs()));
         let residual_mm = distance_mm.abs() - weigh(plain);
         let held = regions.of_piece(&self.piece, point);
         let (at_least_mm, at_most_mm) = self.limits_mm();
-        Some(Sample {
+        Sample {
             area_mm2: self.piece.area_mm2(),
             distance_mm,
             mean_mm: plain.iter().sum::<f64>() / 3.0 + residual_mm,
@@ -158,8 +177,20 @@ impl Part {
             at: held.at,
             wholly: held.wholly,
             maybe: held.maybe,
-        })
+        }
     }
+}
+
+/// Measures each part at a random place of its own; each comes with what the place depends on.
+fn draw(parts: &[(Part, u64)], target: &Target<'_>, regions: &Regions<'_>) -> Vec<Sample> {
+    let shares: Vec<[f64; 3]> = parts.iter().map(|&(_, key)| random_place(key)).collect();
+    let points: Vec<DVec3> = parts.iter().zip(&shares).map(|((part, _), &shares)| part.point(shares)).collect();
+    let readings = target.read_each(&points);
+    let places = shares.into_iter().zip(points).zip(readings);
+    let sample = |((part, _), ((shares, point), reading)): (&(Part, _), ((_, _), Option<Reading>))| {
+        Some(part.sample(shares, point, reading?.distance_mm, regions))
+    };
+    parts.iter().zip(places).filter_map(sample).collect()
 }
 
 /// Returns barycentric coordinates, uniform over the triangle, that depend on the key alone.
@@ -187,34 +218,29 @@ pub(super) struct Measured {
 pub(super) fn measure(mesh: &Mesh, target: &Target<'_>, regions: &Regions<'_>) -> Measured {
     let area_mm2 = quadrature::area_mm2(mesh);
     let vertices = at_vertices(mesh, target);
-    let largest_mm3 = quadrature::largest_mm3(area_mm2);
-    let chunks = mesh.triangles.len().div_ceil(CHUNK);
-    let parts = |chunk: usize| {
-        let mut parts = Vec::with_capacity(CHUNK);
-        for triangle in chunk * CHUNK..mesh.triangles.len().min((chunk + 1) * CHUNK) {
-            if let Some(part) = whole(mesh, &vertices, triangle) {
-                part.halve(target, largest_mm3, MOST_HALVINGS, &mut |part| parts.push(part));
-            }
-        }
-        parts
-    };
-    let draw = |(chunk, parts): (usize, &[Part]), round: u64| {
-        let key = |at: usize| round << 58 | (chunk as u64) << 26 | at as u64;
-        parts.iter().enumerate().filter_map(|(at, part)| part.sample(target, regions, key(at))).collect::<Vec<_>>()
-    };
+    let pieces = Pieces { mesh, vertices: &vertices, target, largest_mm3: quadrature::largest_mm3(area_mm2) };
+    let runs = mesh.triangles.len().div_ceil(RUN * CHUNK);
     if mesh.triangles.len() > CHEAP_PIECES {
-        let samples: Vec<Vec<Sample>> =
-            (0..chunks).into_par_iter().map(|chunk| draw((chunk, &parts(chunk)), 0)).collect();
-        let samples = samples.concat();
+        let drawn: Vec<Vec<Sample>> =
+            (0..runs).into_par_iter().map(|run| draw(&pieces.run(run), target, regions)).collect();
+        let samples = joined(drawn);
         if error_mm(&samples, area_mm2) <= PROMISED_MM || samples.len() > MOST_PIECES / 4 {
             return Measured { vertices, samples };
         }
     }
-    let mut all: Vec<Part> = (0..chunks).into_par_iter().map(parts).collect::<Vec<_>>().concat();
+    let whole = |run| pieces.run(run).into_iter().map(|(part, _)| part).collect::<Vec<_>>();
+    let mut all: Vec<Part> = (0..runs).into_par_iter().map(whole).collect::<Vec<_>>().concat();
     for round in 1..ROUNDS {
-        let drawn: Vec<Vec<Sample>> =
-            all.par_chunks(CHUNK).enumerate().map(|(chunk, parts)| draw((chunk, parts), round)).collect();
-        let samples = drawn.concat();
+        let keyed = |run: usize, parts: &[Part]| {
+            let key = |at: usize| place_key(round, run * RUN + at / CHUNK, at % CHUNK);
+            parts.iter().enumerate().map(|(at, part)| (*part, key(at))).collect::<Vec<_>>()
+        };
+        let drawn: Vec<Vec<Sample>> = all
+            .par_chunks(RUN * CHUNK)
+            .enumerate()
+            .map(|(run, parts)| draw(&keyed(run, parts), target, regions))
+            .collect();
+        let samples = joined(drawn);
         let most = if error_mm(&samples, area_mm2) > PROMISED_MM { MOST_PIECES } else { CHEAP_PIECES };
         // Every sample stands for the part at its place: a reading can only fail for a tree without triangles.
         let rough = if samples.len() == all.len() { rough(&samples, area_mm2) } else { Vec::new() };
@@ -225,6 +251,45 @@ pub(super) fn measure(mesh: &Mesh, target: &Target<'_>, regions: &Regions<'_>) -
         all = cut(&all, &rough, target);
     }
     Measured { vertices, samples: Vec::new() }
+}
+
+/// Puts lists behind each other, and gives each back as soon as it is copied.
+fn joined(lists: Vec<Vec<Sample>>) -> Vec<Sample> {
+    let mut all = Vec::with_capacity(lists.iter().map(Vec::len).sum());
+    for list in lists {
+        all.extend_from_slice(&list);
+    }
+    all
+}
+
+/// Returns what the random place of a part depends on: the round, the chunk, its number in the chunk.
+const fn place_key(round: u64, chunk: usize, at: usize) -> u64 {
+    round << 58 | (chunk as u64) << 26 | at as u64
+}
+
+/// The triangles of a surface as parts that are small enough.
+struct Pieces<'a> {
+    mesh: &'a Mesh,
+    vertices: &'a [Option<Reading>],
+    target: &'a Target<'a>,
+    largest_mm3: f64,
+}
+
+impl Pieces<'_> {
+    /// Returns the parts of a run of chunks, with the keys of round 0.
+    fn run(&self, run: usize) -> Vec<(Part, u64)> {
+        let mut parts = Vec::with_capacity(RUN * CHUNK);
+        for chunk in run * RUN..(run + 1) * RUN {
+            let first = parts.len();
+            for triangle in chunk * CHUNK..self.mesh.triangles.len().min((chunk + 1) * CHUNK) {
+                let Some(part) = whole(self.mesh, self.vertices, triangle) else { continue };
+                part.halve(self.target, self.largest_mm3, MOST_HALVINGS, &mut |part| {
+                    parts.push((part, place_key(0, chunk, parts.len() - first)));
+                });
+            }
+        }
+        parts
+    }
 }
 
 fn cut(parts: &[Part], rough: &[bool], target: &Target<'_>) -> Vec<Part> {
@@ -265,20 +330,17 @@ fn whole(mesh: &Mesh, vertices: &[Option<Reading>], triangle: usize) -> Option<P
     Some(Part { piece, readings: [a?, b?, c?], triangle: triangle as u32 })
 }
 
-/// Measures the vertices of triangles with area, in the order of the mesh: neighbours there are mostly neighbours in space.
+/// Measures the vertices of triangles with area.
 fn at_vertices(mesh: &Mesh, target: &Target<'_>) -> Vec<Option<Reading>> {
-    let mut used = vec![false; mesh.vertices.len()];
-    for triangle in (0..mesh.triangles.len()).filter(|&t| quadrature::whole(mesh, t).is_some()) {
-        mesh.triangles[triangle].iter().for_each(|&v| used[v as usize] = true);
-    }
-    let read = |(vertices, used): (&[DVec3], &[bool])| {
-        let mut near = None;
-        let read = |(&p, &used): (&DVec3, &bool)| {
-            let reading = if used { target.read(p, near) } else { None };
-            near = reading.map(|reading| reading.nearest).or(near);
-            reading
-        };
-        vertices.iter().zip(used).map(read).collect::<Vec<_>>()
+    let used: Vec<AtomicBool> = mesh.vertices.iter().map(|_| AtomicBool::new(false)).collect();
+    (0..mesh.triangles.len()).into_par_iter().filter(|&t| quadrature::whole(mesh, t).is_some()).for_each(|t| {
+        mesh.triangles[t].iter().for_each(|&v| used[v as usize].store(true, Ordering::Relaxed));
+    });
+    let read = |(vertices, used): (&[DVec3], &[AtomicBool])| {
+        let used = || used.iter().map(|used| used.load(Ordering::Relaxed));
+        let points: Vec<DVec3> = vertices.iter().zip(used()).filter(|(_, used)| *used).map(|(&p, _)| p).collect();
+        let mut readings = target.read_each(&points).into_iter();
+        used().map(|used| if used { readings.next().flatten() } else { None }).collect::<Vec<_>>()
     };
-    mesh.vertices.par_chunks(CHUNK).zip(used.par_chunks(CHUNK)).map(read).collect::<Vec<_>>().concat()
+    mesh.vertices.par_chunks(RUN * CHUNK).zip(used.par_chunks(RUN * CHUNK)).map(read).collect::<Vec<_>>().concat()
 }

@@ -54,11 +54,15 @@ pub(super) fn farthest(
         let [a, b, c] = mesh.triangles[triangle as usize].map(|v| measured.vertices[v as usize]);
         Some(Part { piece: quadrature::whole(mesh, triangle as usize)?, readings: [a?, b?, c?], triangle })
     };
-    let limited = |part: Part| (part, at_most_mm(&part, target));
-    let mut open: Vec<(Part, f64)> = triangles.par_iter().filter_map(part).map(limited).collect();
+    // A part that is certain to be no farther goes at once: the best only grows.
+    let limited = |part: Part, best_mm: f64| {
+        let at_most_mm = at_most_mm(&part, target, best_mm + CLOSE_MM);
+        may_be_farther(at_most_mm, best_mm).then_some((part, at_most_mm))
+    };
+    let mut open: Vec<(Part, f64)> =
+        triangles.par_iter().filter_map(part).filter_map(|part| limited(part, best_mm)).collect();
     let mut looked_at = 0;
     for _ in 0..ROUNDS {
-        open.retain(|(_, at_most_mm)| may_be_farther(*at_most_mm, best_mm));
         looked_at += 4 * open.len();
         if open.is_empty() || looked_at > MOST_PIECES {
             break;
@@ -73,18 +77,22 @@ pub(super) fn farthest(
                 }
             }
         }
-        open = quarters.into_par_iter().map(limited).collect();
+        open = quarters.into_par_iter().filter_map(|part| limited(part, best_mm)).collect();
     }
     let at_most_mm = open.iter().map(|(_, at_most_mm)| *at_most_mm).fold(best_mm + CLOSE_MM, f64::max);
     Some(Farthest { distance_mm: best_mm, bound_mm: at_most_mm - best_mm })
 }
 
-/// Returns a distance that no point of the part exceeds.
-fn at_most_mm(part: &Part, target: &Target<'_>) -> f64 {
-    let to_one = |nearest: u32| {
-        let corners = target.bvh.corners(nearest as usize)?;
-        let distance_mm = |p| closest_on_triangle(p, corners).0.distance(p);
-        Some(part.piece.corners.map(distance_mm).into_iter().fold(0.0, f64::max))
-    };
-    part.readings.iter().filter_map(|reading| to_one(reading.nearest)).fold(part.limits_mm().1, f64::min)
+/// Returns a distance that no point of the part exceeds: the least that is known, or any that is not above `enough_mm`.
+fn at_most_mm(part: &Part, target: &Target<'_>, enough_mm: f64) -> f64 {
+    let mut least_mm = part.limits_mm().1;
+    for reading in part.readings {
+        if least_mm <= enough_mm {
+            break;
+        }
+        let Some(corners) = target.bvh.corners(reading.nearest as usize) else { continue };
+        let distance_mm = |p| closest_on_triangle(p, &corners).0.distance(p);
+        least_mm = least_mm.min(part.piece.corners.map(distance_mm).into_iter().fold(0.0, f64::max));
+    }
+    least_mm
 }

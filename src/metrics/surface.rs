@@ -211,8 +211,9 @@ pub fn compare_surfaces(pred: &Mesh, gold: &Mesh, setting: &Setting<'_>) -> Comp
         [false, false] => {}
     }
     let regions = Regions::new(setting.scan, setting.defect, near_mm);
-    let (pred_bvh, gold_bvh) = rayon::join(|| Bvh::new(pred), || Bvh::new(gold));
-    let sides = Sides::new(gold);
+    // The sides take one thread, the trees all that are left.
+    let trees = || rayon::join(|| Bvh::new(pred), || Bvh::new(gold));
+    let (sides, (pred_bvh, gold_bvh)) = rayon::join(|| Sides::new(gold), trees);
     let from_pred = Directed::new(pred, Target { bvh: &gold_bvh, sides: Some(&sides) }, &regions);
     let from_gold = Directed::new(gold, Target { bvh: &pred_bvh, sides: None }, &regions);
     let mut wanted = vec![Regions::WITH_CAPS];

@@ -72,6 +72,12 @@ pub(super) struct Args {
     /// Align the mesh from so many random starts instead, and tell how often it is found
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     starts: Option<u32>,
+    /// Pass so many of the starts over: they can be tried in portions
+    #[arg(long, value_name = "N", requires = "starts", default_value_t = 0)]
+    first: u32,
+    /// The mesh is of another scan of the same head: starts should end where it ends without being displaced
+    #[arg(long, requires = "starts")]
+    apart: bool,
     /// Measure this one row and obey standard input
     #[arg(long, hide = true)]
     worker: Option<String>,
@@ -94,7 +100,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     let scratch = tempfile::tempdir().map_err(|error| Fault::unfit(format!("no temporary folder: {error}")))?;
     if let Some(starts) = args.starts {
         prepare_geometry(args, context, scratch.path())?;
-        return starts::run(starts, &scratch.path().join("geometry"), context);
+        let asked = starts::Asked { starts, first: args.first, apart: args.apart };
+        return starts::run(asked, &scratch.path().join("geometry"), context);
     }
     let mut rows = Vec::new();
     let wanted = |suite| args.suite.is_none_or(|only| only == suite);

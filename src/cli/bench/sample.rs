@@ -12,7 +12,7 @@ use crate::{
     geometry::surface::{self, Border},
     io::{
         self,
-        image::{ImageOptions, write_f32, write_label},
+        image::{ImageOptions, Repair, write_f32, write_label},
         mesh::MeshOptions,
     },
     mesh::Mesh,
@@ -38,7 +38,8 @@ pub(super) fn simulated(quick: bool, folder: &Path) -> Result<()> {
 
 /// Writes the files of a user's scan and mesh; bone is what is at least 300 HU.
 pub(super) fn from_files(ct: &Path, mesh: &Path, folder: &Path) -> Result<()> {
-    let ct = io::image::read(ct, &ImageOptions::default())?.volume;
+    // A tilted gantry is made upright.
+    let ct = io::image::read(ct, &ImageOptions { tilt: Repair::Resample, ..ImageOptions::default() })?.volume;
     let label = ct.map(|hu| u8::from(hu >= BONE_HU));
     if label.data.iter().all(|&class| class == 0) {
         return Err(Fault::unfit(format!("the scan has nothing of {BONE_HU} HU or more")));

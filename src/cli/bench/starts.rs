@@ -9,7 +9,7 @@ use crate::{
     cli::{Context, out},
     fault::Result,
     geometry::align::{
-        AlignOptions, Scan,
+        AlignOptions, Scan, Start,
         trial::{Summary, Trials, align_starts},
     },
     io::{self, image::ImageOptions, mesh::MeshOptions},
@@ -31,21 +31,45 @@ struct Told {
     largest_seconds: f64,
 }
 
-/// Aligns the prepared mesh from many starts; the mesh lies on its scan, so the truth is known. A start is found when it
-/// ends within a voxel of the truth.
-pub(super) fn run(starts: u32, files: &Path, context: &Context) -> Result<()> {
+/// Which starts, and where they should end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) starts: u32,
+    /// Starts that are passed over before.
+    pub(super) first: u32,
+    /// Whether the mesh is of another scan of the same head: the truth is then where it ends without being displaced.
+    pub(super) apart: bool,
+}
+
+/// Aligns the prepared mesh from many starts; the mesh lies on its scan unless told otherwise, so the truth is known. A
+/// start is found when it ends within a voxel of the truth.
+pub(super) fn run(asked: Asked, files: &Path, context: &Context) -> Result<()> {
     let ct = io::image::read(&files.join(sample::CT), &ImageOptions::default())?.volume;
     let mesh = io::mesh::read(&files.join(sample::GOLD), &MeshOptions::default())?.mesh;
     let scan = Scan::new(&ct, None)?;
-    let trials = Trials { starts: starts as usize, found_mm: ct.grid.spacing_mm.max_element(), ..Trials::default() };
+    let truth = if asked.apart {
+        scan.align(&mesh, &Start::Auto, &AlignOptions::default())?.world_from_mesh
+    } else {
+        Rigid::IDENTITY
+    };
+    let trials = Trials {
+        starts: asked.starts as usize,
+        first: asked.first as usize,
+        found_mm: ct.grid.spacing_mm.max_element(),
+        ..Trials::default()
+    };
     let (mut seconds, mut begun) = (Vec::with_capacity(trials.starts), Instant::now());
-    let summary = align_starts(&mesh, &scan, &Rigid::IDENTITY, &trials, &AlignOptions::default(), |i, trial| {
+    let summary = align_starts(&mesh, &scan, &truth, &trials, &AlignOptions::default(), |i, trial| {
         let took = begun.elapsed().as_secs_f64();
         seconds.push(took);
         if !context.global.quiet {
             let verdict = if trial.alignment.accepted() { "accepted" } else { "refused" };
             let (mm, deg) = (trial.error_mm, trial.error_deg);
-            out::talk(&format!("start {:>3}: {mm:.4} mm, {deg:.4} degrees, {verdict}, {took:.1} s", i + 1));
+            let (median, p95) = (trial.alignment.median_residual_mm, trial.alignment.p95_residual_mm);
+            out::talk(&format!(
+                "start {:>3}: {mm:.4} mm, {deg:.4} degrees, residuals {median:.3} and {p95:.3} mm, {verdict}, {took:.1} s",
+                i + 1
+            ));
         }
         begun = Instant::now();
     })?;

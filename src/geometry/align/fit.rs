@@ -67,7 +67,7 @@ impl Bone {
 
     /// Returns the unit normal of a triangle of the surface, out of the bone.
     pub(super) fn normal(&self, triangle: usize) -> Option<DVec3> {
-        let [a, b, c] = *self.tree.corners(triangle)?;
+        let [a, b, c] = self.tree.corners(triangle)?;
         (b - a).cross(c - a).try_normalize()
     }
 

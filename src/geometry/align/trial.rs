@@ -16,6 +16,8 @@ const POINTS: usize = 1024;
 pub struct Trials {
     /// How many starts.
     pub starts: usize,
+    /// How many starts of the same seed are passed over before: trials can be run in portions.
+    pub first: usize,
     /// Seed of the starts.
     pub seed: u64,
     /// Largest displacement along each axis, mm.
@@ -26,7 +28,7 @@ pub struct Trials {
 
 impl Default for Trials {
     fn default() -> Self {
-        Self { starts: 300, seed: 2019, shift_mm: 100.0, found_mm: 1.0 }
+        Self { starts: 300, first: 0, seed: 2019, shift_mm: 100.0, found_mm: 1.0 }
     }
 }
 
@@ -91,7 +93,7 @@ pub fn align_starts(
 ) -> Result<Summary> {
     let model = Model::new(mesh)?;
     let mut all = Vec::with_capacity(trials.starts);
-    for i in 0..trials.starts {
+    for i in trials.first..trials.first + trials.starts {
         let displaced = displacement(trials, model.centroid, i);
         let alignment = scan.align(&mesh.moved(&displaced), &Start::Auto, options)?;
         let back = alignment.world_from_mesh.after(&displaced);

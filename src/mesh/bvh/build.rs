@@ -4,57 +4,54 @@
 //! triangles ──▶ along a Morton curve ──▶ chunks ──▶ a tree each, at once ──▶ a tree over the chunks
 //! ```
 //! Space is cut into chunks by the bits of the curve (Lauterbach et al., *Fast BVH construction on GPUs*, 2009), which
-//! needs no look at the boxes; within a chunk, which fits a core's cache, by the surface area heuristic.
+//! needs no look at the boxes; within a chunk, which fits a core's cache, down the middle of the widest axis, in whole
+//! blocks. The boxes come last, from the blocks up.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::{
-    node::{Bounds, Child, LEAF, MOST_TRIANGLES, Node, WIDE},
-    split::{Item, centres, partition},
+    block::{Block, LANES},
+    curve::Curve,
+    node::{Bounds, Child, Node, WIDE},
+    split::{Item, centres, halve},
 };
 use crate::{mesh::Mesh, space::DVec3};
 
 /// Most triangles in a chunk.
 const CHUNK: usize = 1 << 12;
-/// Cells of the Morton curve along each axis, as a power of two.
-const CURVE_BITS: u32 = 10;
-
-/// One triangle, in tree order.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Leaf {
-    pub(super) corners: [DVec3; 3],
-    pub(super) triangle: u32,
-}
+/// Most triangles in a tree: the places of their blocks are counted in 32 bits.
+const MOST_TRIANGLES: usize = 1 << 30;
 
 /// A tree; its root is [`Child::NONE`] when it holds nothing.
 pub(super) struct Tree {
     pub(super) root: Child,
     pub(super) nodes: Vec<Node>,
-    pub(super) leaves: Vec<Leaf>,
+    pub(super) blocks: Vec<Block>,
 }
 
 /// Returns the tree over the triangles whose corners exist and are finite.
 pub(super) fn build(mesh: &Mesh) -> Tree {
-    let mut items: Vec<Item> = (0..mesh.triangles.len().min(MOST_TRIANGLES))
-        .into_par_iter()
-        .filter_map(|t| Some(Item { bounds: Bounds::of(&corners(mesh, t)?), triangle: t as u32 }))
-        .collect();
+    let (keys, mut items) = along_the_curve(mesh);
     if items.is_empty() {
-        return Tree { root: Child::NONE, nodes: Vec::new(), leaves: Vec::new() };
+        return Tree { root: Child::NONE, nodes: Vec::new(), blocks: Vec::new() };
     }
-    let keys = along_the_curve(&mut items);
     let mut plan = Plan::default();
     let root = plan.cut(&keys, 0..items.len());
+    drop(keys);
     let subtrees = plan.grow(&mut items);
-    let (root, nodes) = plan.join(root, subtrees);
-    let leaf = |item: &Item| {
+    let (root, mut nodes) = plan.join(root, subtrees);
+    let starts = plan.blocks();
+    let fill = |ends: &[u32]| {
+        let items = items[ends[0] as usize..ends[1] as usize].iter();
         // Every item's corners were read once already.
-        let corners = corners(mesh, item.triangle as usize).unwrap_or_default();
-        Leaf { corners, triangle: item.triangle }
+        Block::of(items.map(|item| (item.triangle, corners(mesh, item.triangle as usize).unwrap_or_default())))
     };
-    Tree { root, nodes, leaves: items.par_iter().map(leaf).collect() }
+    let (mut blocks, mut bounds) = (Vec::new(), Vec::new());
+    starts.par_windows(2).map(fill).unzip_into_vecs(&mut blocks, &mut bounds);
+    enclose(&mut nodes, &bounds);
+    Tree { root, nodes, blocks }
 }
 
 fn corners(mesh: &Mesh, triangle: usize) -> Option<[DVec3; 3]> {
@@ -63,32 +60,41 @@ fn corners(mesh: &Mesh, triangle: usize) -> Option<[DVec3; 3]> {
     Some([corner(a)?, corner(b)?, corner(c)?])
 }
 
-/// Orders the items along the curve, those of one cell by their triangle, and returns their cells.
-fn along_the_curve(items: &mut Vec<Item>) -> Vec<u32> {
-    let (low, high) = items.par_chunks(1 << 14).map(centres).reduce(
+/// Returns the items along the curve, those of one cell by their triangle, and before each its cell (upper half).
+fn along_the_curve(mesh: &Mesh) -> (Vec<u64>, Vec<Item>) {
+    let item = |t: usize| corners(mesh, t).map_or(Item::NONE, |corners| Item::of(t as u32, &corners));
+    let all: Vec<Item> = (0..mesh.triangles.len().min(MOST_TRIANGLES)).into_par_iter().map(item).collect();
+    let of_chunk = |items: &[Item]| centres(items);
+    let curve = Curve::over(all.par_chunks(1 << 14).map(of_chunk).reduce(
         || ([f32::INFINITY; 3], [f32::NEG_INFINITY; 3]),
         |a, b| ([0, 1, 2].map(|i| a.0[i].min(b.0[i])), [0, 1, 2].map(|i| a.1[i].max(b.1[i]))),
-    );
-    let width = (0..3).fold(0.0_f32, |width, axis| width.max(high[axis] - low[axis]));
-    let cells = 1 << CURVE_BITS;
-    let scale = cells as f32 / width;
-    let cell = |item: &Item| {
-        let place = [0, 1, 2].map(|axis| (((item.centre(axis) - low[axis]) * scale) as u32).min(cells - 1));
-        spread(place[0]) | spread(place[1]) << 1 | spread(place[2]) << 2
+    ));
+    let key = |(at, item): (usize, &Item)| match item.triangle {
+        u32::MAX => u64::MAX,
+        _ => u64::from(curve.cell(item.centre)) << 32 | at as u64,
     };
-    let mut keys: Vec<u64> =
-        items.par_iter().enumerate().map(|(at, item)| u64::from(cell(item)) << 32 | at as u64).collect();
+    let mut keys: Vec<u64> = all.par_iter().enumerate().map(key).collect();
     keys.par_sort_unstable();
-    *items = keys.par_iter().map(|&key| items[key as u32 as usize]).collect();
-    keys.par_iter().map(|key| (key >> 32) as u32).collect()
+    keys.truncate(keys.partition_point(|&key| key != u64::MAX));
+    let items = keys.par_iter().map(|&key| all[key as u32 as usize]).collect();
+    (keys, items)
 }
 
-/// Returns a number of ten bits with two zeros put before each.
-const fn spread(bits: u32) -> u32 {
-    let bits = (bits | bits << 16) & 0x0300_00FF;
-    let bits = (bits | bits << 8) & 0x0300_F00F;
-    let bits = (bits | bits << 4) & 0x030C_30C3;
-    (bits | bits << 2) & 0x0924_9249
+/// Gives every child of every node its box; the children of a node stand after it.
+fn enclose(nodes: &mut [Node], blocks: &[Bounds]) {
+    let mut boxes = vec![Bounds::NONE; nodes.len()];
+    for at in (0..nodes.len()).rev() {
+        for lane in 0..WIDE {
+            let child = nodes[at].child[lane];
+            let inside = match child.block() {
+                _ if child == Child::NONE => continue,
+                Some(block) => blocks[block],
+                None => boxes[child.at()],
+            };
+            nodes[at].set(lane, child, &inside);
+            boxes[at].join(&inside);
+        }
+    }
 }
 
 /// The part of the tree above the chunks.
@@ -109,38 +115,45 @@ enum Above {
 /// The tree of one chunk, its nodes counted from 0.
 struct Subtree {
     root: Child,
-    bounds: Bounds,
     nodes: Vec<Node>,
 }
 
 impl Plan {
     /// Cuts a range into chunks, in order.
-    fn cut(&mut self, cells: &[u32], range: Range<usize>) -> Above {
+    fn cut(&mut self, keys: &[u64], range: Range<usize>) -> Above {
         if range.len() <= CHUNK {
             self.chunks.push(range);
             return Above::Chunk(self.chunks.len() - 1);
         }
-        let parts = parts(range, CHUNK, |part| part.start + half(&cells[part]));
+        let parts = parts(range, CHUNK, |part| part.start + half(&keys[part]));
         let at = self.nodes.len();
         self.nodes.push([Above::Nothing; WIDE]);
         for (lane, part) in parts.into_iter().enumerate() {
-            self.nodes[at][lane] = self.cut(cells, part);
+            self.nodes[at][lane] = self.cut(keys, part);
         }
         Above::Node(at)
     }
 
+    /// Returns where the items of each block begin, and the end of all.
+    fn blocks(&self) -> Vec<u32> {
+        let starts = self.chunks.iter().flat_map(|chunk| chunk.clone().step_by(LANES));
+        starts.chain(self.chunks.last().map(|chunk| chunk.end)).map(|start| start as u32).collect()
+    }
+
+    /// Orders the items of each chunk by block.
     fn grow(&self, items: &mut [Item]) -> Vec<Subtree> {
-        let mut rest = items;
+        let (mut rest, mut first) = (items, 0);
         let mut slices = Vec::with_capacity(self.chunks.len());
         for chunk in &self.chunks {
             let (slice, after) = rest.split_at_mut(chunk.len());
-            slices.push((slice, chunk.start));
+            slices.push((slice, first));
+            first += chunk.len().div_ceil(LANES);
             rest = after;
         }
         let grow = |(slice, first): (&mut [Item], usize)| {
-            let mut nodes = Vec::with_capacity(slice.len() / 4);
-            let (root, bounds) = grow(slice, first, 0, &mut nodes);
-            Subtree { root, bounds, nodes }
+            let mut nodes = Vec::with_capacity(slice.len() / LANES / 2);
+            let root = grow(slice, first, &mut nodes);
+            Subtree { root, nodes }
         };
         slices.into_par_iter().map(grow).collect()
     }
@@ -154,38 +167,29 @@ impl Plan {
         for subtree in subtrees {
             let offset = nodes.len();
             nodes.extend(subtree.nodes.into_iter().map(|node| node.moved(offset)));
-            below.push((subtree.root.moved(offset), subtree.bounds));
+            below.push(subtree.root.moved(offset));
         }
-        let mut bounds = vec![Bounds::NONE; self.nodes.len()];
-        for (at, children) in self.nodes.iter().enumerate().rev() {
-            for (lane, &child) in children.iter().enumerate() {
-                let (child, inside) = match child {
-                    Above::Nothing => continue,
-                    Above::Node(below) => (Child::node(below), bounds[below]),
-                    Above::Chunk(chunk) => below[chunk],
-                };
-                nodes[at].set(lane, child, &inside);
-                bounds[at].join(&inside);
-            }
-        }
-        let root = match root {
-            Above::Chunk(chunk) => below[chunk].0,
-            Above::Node(at) => Child::node(at),
+        let name = |child: Above| match child {
             Above::Nothing => Child::NONE,
+            Above::Node(at) => Child::node(at),
+            Above::Chunk(chunk) => below[chunk],
         };
-        (root, nodes)
+        for (node, children) in nodes.iter_mut().zip(&self.nodes) {
+            node.child = children.map(name);
+        }
+        (name(root), nodes)
     }
 }
 
 /// Returns where the cells of a range part at their highest differing bit, its middle when all are the same.
-fn half(cells: &[u32]) -> usize {
-    let (first, last) = (cells[0], cells[cells.len() - 1]);
-    let differing = first ^ last;
+fn half(keys: &[u64]) -> usize {
+    let (first, last) = (keys[0], keys[keys.len() - 1]);
+    let differing = (first ^ last) >> 32;
     if differing == 0 {
-        return cells.len() / 2;
+        return keys.len() / 2;
     }
-    let bit = 1 << differing.ilog2();
-    cells.partition_point(|cell| cell & bit == 0)
+    let bit = 1 << (32 + differing.ilog2());
+    keys.partition_point(|key| key & bit == 0)
 }
 
 /// Cuts a range into up to [`WIDE`] parts, each time the largest, none of at most `small` items.
@@ -205,20 +209,17 @@ fn parts(range: Range<usize>, small: usize, mut middle: impl FnMut(Range<usize>)
     parts
 }
 
-/// Appends the nodes of a range, whose position in the whole is `first`, and returns how its parent names it.
-fn grow(items: &mut [Item], first: usize, depth: usize, nodes: &mut Vec<Node>) -> (Child, Bounds) {
-    let mut bounds = Bounds::NONE;
-    if items.len() <= LEAF {
-        items.iter().for_each(|item| bounds.join(&item.bounds));
-        return (Child::leaf(first, items.len()), bounds);
+/// Appends the nodes of a range, whose first block is `first`, and returns how its parent names it.
+fn grow(items: &mut [Item], first: usize, nodes: &mut Vec<Node>) -> Child {
+    if items.len() <= LANES {
+        return Child::leaf(first);
     }
-    let parts = parts(0..items.len(), LEAF, |part| part.start + partition(&mut items[part], depth));
+    let parts = parts(0..items.len(), LANES, |part| part.start + halve(&mut items[part]));
     let at = nodes.len();
     nodes.push(Node::EMPTY);
     for (lane, part) in parts.into_iter().enumerate() {
-        let (child, inside) = grow(&mut items[part.clone()], first + part.start, depth + 2, nodes);
-        nodes[at].set(lane, child, &inside);
-        bounds.join(&inside);
+        let child = grow(&mut items[part.clone()], first + part.start / LANES, nodes);
+        nodes[at].child[lane] = child;
     }
-    (Child::node(at), bounds)
+    Child::node(at)
 }

@@ -1,18 +1,14 @@
 //! A node of the tree: the boxes of its children side by side in single precision, ready for vector instructions.
 
+use super::lanes::{Eight, Lanes};
 use crate::space::DVec3;
 
 /// Children of a node.
-pub(super) const WIDE: usize = 4;
-/// Most triangles in one leaf.
-pub(super) const LEAF: usize = 4;
-/// Most triangles in a tree: what a [`Child`] can name.
-pub(super) const MOST_TRIANGLES: usize = 1 << FIRST_BITS;
+pub(super) const WIDE: usize = 8;
 
-const FIRST_BITS: u32 = 28;
 const IS_LEAF: u32 = 1 << 31;
 
-/// What a node points at: nothing, another node, or some triangles in a row.
+/// What a node points at: nothing, another node, or a block of triangles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Child(u32);
 
@@ -24,9 +20,9 @@ impl Child {
         Self(at as u32)
     }
 
-    /// Names 1 to [`LEAF`] triangles from `first` on.
-    pub(super) const fn leaf(first: usize, count: usize) -> Self {
-        Self(IS_LEAF | (count as u32 - 1) << FIRST_BITS | first as u32)
+    /// Names the block at a position.
+    pub(super) const fn leaf(at: usize) -> Self {
+        Self(IS_LEAF | at as u32)
     }
 
     pub(super) const fn from_bits(bits: u32) -> Self {
@@ -37,18 +33,14 @@ impl Child {
         self.0
     }
 
-    /// Returns the range of triangles when this is a leaf.
-    #[inline]
-    pub(super) const fn triangles(self) -> Option<std::ops::Range<usize>> {
-        if self.0 & IS_LEAF == 0 {
-            return None;
-        }
-        let first = (self.0 & (MOST_TRIANGLES as u32 - 1)) as usize;
-        Some(first..first + ((self.0 & !IS_LEAF) >> FIRST_BITS) as usize + 1)
+    /// Returns the position of the block when this is a leaf.
+    #[inline(always)]
+    pub(super) const fn block(self) -> Option<usize> {
+        if self.0 & IS_LEAF == 0 { None } else { Some((self.0 & !IS_LEAF) as usize) }
     }
 
     /// Returns the position of the node; meaningless for a leaf.
-    #[inline]
+    #[inline(always)]
     pub(super) const fn at(self) -> usize {
         self.0 as usize
     }
@@ -63,8 +55,8 @@ impl Child {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(C, align(64))]
 pub(super) struct Node {
-    low: [[f32; WIDE]; 3],
-    high: [[f32; WIDE]; 3],
+    low: Eight,
+    high: Eight,
     pub(super) child: [Child; WIDE],
 }
 
@@ -80,6 +72,12 @@ impl Node {
         self.child[lane] = child;
     }
 
+    /// Returns the box of one child.
+    #[inline(always)]
+    pub(super) fn bounds(&self, lane: usize) -> Bounds {
+        Bounds { low: [0, 1, 2].map(|axis| self.low[axis][lane]), high: [0, 1, 2].map(|axis| self.high[axis][lane]) }
+    }
+
     /// Returns the node after `offset` nodes were put before those it names.
     pub(super) fn moved(mut self, offset: usize) -> Self {
         for child in self.child.iter_mut().filter(|child| **child != Child::NONE) {
@@ -88,21 +86,11 @@ impl Node {
         self
     }
 
-    /// Returns the squared distances from a point to the boxes, 0 inside, in single precision (see [`Reach`]).
-    #[inline]
-    pub(super) fn squared_distances(&self, p: [f32; 3]) -> [f32; WIDE] {
-        // `if` instead of `max`: one instruction, and what is no number counts as 0, which is safe.
-        let larger = |a: f32, b: f32| if a > b { a } else { b };
-        let mut squared = [0.0_f32; WIDE];
-        for axis in 0..3 {
-            for (lane, squared) in squared.iter_mut().enumerate() {
-                let below = self.low[axis][lane] - p[axis];
-                let above = p[axis] - self.high[axis][lane];
-                let outside = larger(larger(below, above), 0.0);
-                *squared += outside * outside;
-            }
-        }
-        squared
+    /// Returns the squared distances between a box and the children's, 0 where they meet, in single precision (see
+    /// [`Reach`]), and a bit for each child that is within the limit.
+    #[inline(always)]
+    pub(super) fn squared_gaps<L: Lanes>(&self, bounds: &Bounds, limit: f32) -> ([f32; WIDE], u32) {
+        L::squared_gaps(&self.low, &self.high, bounds.low, bounds.high, limit)
     }
 
     /// Returns where a ray enters the box of one child, infinity when it misses or enters beyond `limit`.
@@ -136,7 +124,7 @@ impl Reach {
         Self { rounding_mm: p.abs().max_element() * (1.0 / 4_194_304.0) }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn squared(self, best_squared: f64) -> f32 {
         let reach = best_squared.sqrt() + self.rounding_mm;
         (reach * reach * (1.0 + 4e-6)) as f32
@@ -151,12 +139,18 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
+    /// Returns the box of one point, rounded to the nearest.
+    #[inline(always)]
+    pub(super) const fn near(p: DVec3) -> Self {
+        let p = [p.x as f32, p.y as f32, p.z as f32];
+        Self { low: p, high: p }
+    }
+
     pub(super) const NONE: Self = Self { low: [f32::INFINITY; 3], high: [f32::NEG_INFINITY; 3] };
 
-    pub(super) fn of(corners: &[DVec3; 3]) -> Self {
-        let low = corners[0].min(corners[1]).min(corners[2]).to_array();
-        let high = corners[0].max(corners[1]).max(corners[2]).to_array();
-        Self { low: low.map(below), high: high.map(|v| -below(-v)) }
+    /// Returns the smallest box in single precision around one in double.
+    pub(super) fn of(low: DVec3, high: DVec3) -> Self {
+        Self { low: low.to_array().map(below), high: high.to_array().map(|v| -below(-v)) }
     }
 
     #[inline]
@@ -165,11 +159,6 @@ impl Bounds {
             self.low[axis] = if other.low[axis] < self.low[axis] { other.low[axis] } else { self.low[axis] };
             self.high[axis] = if other.high[axis] > self.high[axis] { other.high[axis] } else { self.high[axis] };
         }
-    }
-
-    pub(super) fn half_area(&self) -> f32 {
-        let [x, y, z] = [0, 1, 2].map(|axis| (self.high[axis] - self.low[axis]).max(0.0));
-        x * y + y * z + z * x
     }
 }
 

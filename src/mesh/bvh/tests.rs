@@ -60,14 +60,112 @@ fn the_nearest_point_is_that_of_all_triangles() {
     }
 }
 
+/// Points in clusters, some on the surface, a few far away, some that are none.
+fn clusters(mesh: &Mesh, stream: &mut Stream, count: usize) -> Vec<DVec3> {
+    let mut points = Vec::new();
+    while points.len() < count {
+        let far = if stream.unit() < 0.05 { 300.0 } else { 11.0 };
+        let (centre, spread) = (point(stream, far), [0.01, 0.3, 3.0][points.len() % 3]);
+        points.extend((0..20).map(|_| centre + point(stream, spread)));
+        let vertex = mesh.vertices[(stream.unit() * mesh.vertices.len() as f64) as usize];
+        points.extend([vertex, vertex + point(stream, 1e-9), DVec3::NAN, DVec3::new(f64::INFINITY, 0.0, 0.0)]);
+    }
+    points
+}
+
+#[test]
+fn many_points_find_what_each_finds_alone_on_all_instruction_sets() {
+    let mut stream = Seed([6; 32]).stream("points", 0);
+    for triangles in [1, 7, 9, 60, 700, 6000] {
+        let mesh = soup(triangles);
+        let mut bvh = Bvh::new(&mesh);
+        let points = clusters(&mesh, &mut stream, 2000);
+        let plain = |p: &DVec3| p.is_finite().then(|| closest_of_all(&mesh, *p));
+        let expected: Vec<Option<Hit>> = points.iter().take(300).map(plain).collect();
+        for set in Set::available() {
+            bvh.set = set;
+            let found = bvh.closest_each(&points);
+            assert_eq!(found[..expected.len()], expected, "{set:?}");
+            let alone: Vec<Option<Hit>> = points.iter().map(|&p| bvh.closest(p)).collect();
+            assert_eq!(found, alone, "{set:?}");
+        }
+    }
+    assert_eq!(Bvh::new(&Mesh::default()).closest_each(&[DVec3::ZERO]), [None]);
+    assert_eq!(Bvh::new(&soup(5)).closest_each(&[]), []);
+}
+
+#[test]
+fn a_dense_surface_answers_many_points_as_it_answers_one() {
+    // A wavy sheet of small triangles: groups of points with lists, not walks.
+    let (side, step) = (120_u32, 0.3);
+    let height = |x: u32, y: u32| f64::from((x * 7 + y * 13) % 11) * 0.05;
+    let at = |i: u32| (i % side, i / side);
+    let vertex = |i| DVec3::new(f64::from(at(i).0) * step, f64::from(at(i).1) * step, height(at(i).0, at(i).1));
+    let cells = (0..side * side).filter(|&i| at(i).0 + 1 < side && at(i).1 + 1 < side);
+    let mesh = Mesh {
+        vertices: (0..side * side).map(vertex).collect(),
+        triangles: cells.flat_map(|i| [[i, i + 1, i + side], [i + 1, i + side + 1, i + side]]).collect(),
+    };
+    let mut stream = Seed([6; 32]).stream("points", 1);
+    let near = |stream: &mut Stream| {
+        DVec3::new(stream.between(0.0, 36.0), stream.between(0.0, 36.0), stream.between(-0.2, 0.8))
+    };
+    let mut points: Vec<DVec3> = (0..20_000).map(|_| near(&mut stream)).collect();
+    points.extend(&mesh.vertices);
+    let mut bvh = Bvh::new(&mesh);
+    for set in Set::available() {
+        bvh.set = set;
+        let alone: Vec<Option<Hit>> = points.iter().map(|&p| bvh.closest(p)).collect();
+        assert!(bvh.closest_each(&points) == alone, "{set:?}");
+    }
+    for &p in points.iter().step_by(997) {
+        assert_eq!(bvh.closest(p), Some(closest_of_all(&mesh, p)));
+    }
+}
+
+#[test]
+fn distances_without_branches_are_those_with() {
+    let mut stream = Seed([6; 32]).stream("triangles", 0);
+    let (mut told, mut regions) = (0, [0; 7]);
+    for round in 0..200_000_u32 {
+        // Slivers of all sizes, needles, points and the corners themselves.
+        let thin = libm::exp2(-stream.between(0.0, 60.0));
+        let (a, ab) = (point(&mut stream, 5.0), point(&mut stream, 1.0));
+        let c = match round % 4 {
+            0 => a + ab * stream.between(-0.5, 1.5) + point(&mut stream, thin),
+            1 => a + point(&mut stream, thin),
+            _ => a + point(&mut stream, 1.0),
+        };
+        let corners = [a, a + ab, c];
+        let p = match round % 5 {
+            0 => corners[round as usize % 3],
+            1 => a + ab * stream.unit() + (c - a) * stream.unit(),
+            _ => a + point(&mut stream, 2.0),
+        };
+        let (nearest, feature) = closest_on_triangle(p, &corners);
+        let squared = abreast::squared_distances(p.to_array(), corners.map(|corner| corner.to_array()));
+        if !squared.is_nan() {
+            assert_eq!(squared.to_bits(), nearest.distance_squared(p).to_bits(), "{p} {corners:?}");
+            told += 1;
+        }
+        regions[match feature {
+            Feature::Face => 0,
+            Feature::Edge(i) => 1 + i,
+            Feature::Corner(i) => 4 + i,
+        }] += 1;
+    }
+    assert!(told > 150_000 && regions.iter().all(|&count| count > 1000), "{told} {regions:?}");
+    assert!(abreast::squared_distances([1.0, 0.0, 0.0], [[0.0; 3]; 3]) == 1.0, "a point is a corner");
+}
+
 #[test]
 fn a_tree_built_by_many_threads_answers_alike() {
     let mesh = soup(30_000);
     let build =
         |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| Bvh::new(&mesh));
     let (one, two, seven) = (build(1), build(2), build(7));
-    assert_eq!((&one.nodes, &one.leaves), (&two.nodes, &two.leaves));
-    assert_eq!((&one.nodes, &one.leaves), (&seven.nodes, &seven.leaves));
+    assert_eq!((&one.nodes, &one.blocks), (&two.nodes, &two.blocks));
+    assert_eq!((&one.nodes, &one.blocks), (&seven.nodes, &seven.blocks));
     let mut stream = Seed([4; 32]).stream("points", 1);
     for _ in 0..200 {
         let p = point(&mut stream, 12.0);

@@ -14,7 +14,7 @@ pub enum Feature {
 }
 
 /// Below this share of the squared product of two edges, the squared area is rounding noise: the triangle is a line.
-const FLAT: f64 = 1e-24;
+pub(super) const FLAT: f64 = 1e-24;
 
 /// Returns the point of a triangle nearest to `p`, and the part it lies on.
 ///

@@ -1,0 +1,128 @@
+//! Eight triangles side by side, a leaf of the tree, and the best triangle of a search.
+
+use super::{Hit, abreast::squared_distances, lanes::Lanes, node::Bounds, triangle::closest_on_triangle};
+use crate::space::DVec3;
+
+/// Triangles in a block.
+pub(super) const LANES: usize = 8;
+
+/// The corners of up to [`LANES`] triangles.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(C, align(64))]
+pub(super) struct Block {
+    /// By corner, axis, triangle.
+    corners: [[[f64; LANES]; 3]; 3],
+    triangles: [u32; LANES],
+}
+
+impl Block {
+    /// Returns the block of at least one triangle, and its box. The last triangle fills the lanes that are left: met once
+    /// more it changes nothing.
+    pub(super) fn of(triangles: impl ExactSizeIterator<Item = (u32, [DVec3; 3])>) -> (Self, Bounds) {
+        let mut block = Self { corners: [[[0.0; LANES]; 3]; 3], triangles: [u32::MAX; LANES] };
+        let (mut bounds, mut low, mut high) = (Bounds::NONE, DVec3::INFINITY, DVec3::NEG_INFINITY);
+        let mut filled = 0;
+        for (triangle, corners) in triangles.take(LANES) {
+            for (corner, p) in corners.into_iter().enumerate() {
+                for (axis, x) in p.to_array().into_iter().enumerate() {
+                    block.corners[corner][axis][filled..].fill(x);
+                }
+                (low, high) = (low.min(p), high.max(p));
+            }
+            block.triangles[filled..].fill(triangle);
+            filled += 1;
+        }
+        if filled > 0 {
+            bounds = Bounds::of(low, high);
+        }
+        (block, bounds)
+    }
+
+    /// Returns the corners of one triangle.
+    #[inline(always)]
+    pub(super) fn corners(&self, lane: usize) -> [DVec3; 3] {
+        let corner =
+            |k: usize| DVec3::new(self.corners[k][0][lane], self.corners[k][1][lane], self.corners[k][2][lane]);
+        [corner(0), corner(1), corner(2)]
+    }
+
+    /// Returns the triangles of the mesh, one a lane.
+    #[inline(always)]
+    pub(super) const fn triangles(&self) -> &[u32; LANES] {
+        &self.triangles
+    }
+
+    /// Returns the corners of as many triangles as there are lanes.
+    #[inline(always)]
+    fn lanes<L: Lanes>(&self, first: usize) -> [[L; 3]; 3] {
+        let [[ax, ay, az], [bx, by, bz], [cx, cy, cz]] = &self.corners;
+        [
+            [L::load(&ax[first..]), L::load(&ay[first..]), L::load(&az[first..])],
+            [L::load(&bx[first..]), L::load(&by[first..]), L::load(&bz[first..])],
+            [L::load(&cx[first..]), L::load(&cy[first..]), L::load(&cz[first..])],
+        ]
+    }
+}
+
+/// The nearest triangle so far.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Best {
+    pub(super) squared: f64,
+    triangle: u32,
+    /// Its block and lane.
+    place: u32,
+}
+
+impl Best {
+    /// No triangle, and none wanted that is farther than this.
+    pub(super) const fn within(squared: f64) -> Self {
+        Self { squared, triangle: u32::MAX, place: 0 }
+    }
+
+    /// Returns the position of the block that holds the triangle, 0 when there is none.
+    #[inline(always)]
+    pub(super) const fn block(&self) -> usize {
+        self.place as usize / LANES
+    }
+
+    /// Looks at the triangles of the block at a position.
+    #[inline(always)]
+    pub(super) fn offer<L: Lanes>(&mut self, at: usize, block: &Block, p: DVec3) {
+        let point = [L::splat(p.x), L::splat(p.y), L::splat(p.z)];
+        let (mut all, mut may_win) = ([0.0; LANES], false);
+        let mut first = 0;
+        while first < LANES {
+            let squared = squared_distances(point, block.lanes::<L>(first));
+            squared.store(&mut all[first..]);
+            may_win |= squared.any_not_above(self.squared);
+            first += L::N;
+        }
+        if may_win {
+            self.choose(at, block, p, &all);
+        }
+    }
+
+    /// Of several triangles at the same distance the one with the lowest index wins.
+    fn choose(&mut self, at: usize, block: &Block, p: DVec3, squared: &[f64; LANES]) {
+        for (lane, (&squared, &triangle)) in squared.iter().zip(&block.triangles).enumerate() {
+            let squared = if squared.is_nan() { plain_squared(p, &block.corners(lane)) } else { squared };
+            if squared < self.squared || (squared == self.squared && triangle < self.triangle) {
+                *self = Self { squared, triangle, place: (at * LANES + lane) as u32 };
+            }
+        }
+    }
+
+    /// Returns the nearest point, when a triangle was found.
+    pub(super) fn hit(&self, p: DVec3, blocks: &[Block]) -> Option<Hit> {
+        (self.triangle != u32::MAX).then(|| Hit {
+            distance_mm: self.squared.sqrt(),
+            triangle: self.triangle as usize,
+            point: closest_on_triangle(p, &blocks[self.block()].corners(self.place as usize % LANES)).0,
+        })
+    }
+}
+
+#[cold]
+fn plain_squared(p: DVec3, corners: &[DVec3; 3]) -> f64 {
+    closest_on_triangle(p, corners).0.distance_squared(p)
+}
