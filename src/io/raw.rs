@@ -30,6 +30,22 @@ pub(super) enum Endian {
     Big,
 }
 
+/// How one sample is stored, and what it means: `slope * sample + intercept`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Sample {
+    pub(super) scalar: Scalar,
+    pub(super) endian: Endian,
+    pub(super) slope: f64,
+    pub(super) intercept: f64,
+}
+
+impl Sample {
+    /// Returns samples that are the values.
+    pub(super) const fn plain(scalar: Scalar, endian: Endian) -> Self {
+        Self { scalar, endian, slope: 1.0, intercept: 0.0 }
+    }
+}
+
 impl Scalar {
     /// All types, and their names in `info`.
     const NAMES: [(Self, &'static str); 10] = [
@@ -108,8 +124,8 @@ const PIECE: usize = 1 << 17;
 ///
 /// # Errors
 /// Unfit when a file cannot be read.
-pub(super) fn decode(part: Part<'_>, scalar: Scalar, endian: Endian, slope: f64, intercept: f64) -> Result<Vec<f32>> {
-    let width = scalar.bytes();
+pub(super) fn decode(part: Part<'_>, sample: Sample) -> Result<Vec<f32>> {
+    let width = sample.scalar.bytes();
     let mut values = vec![0.0_f32; part.len() / width];
     let done: Vec<Result<()>> = values
         .par_chunks_mut(PIECE)
@@ -118,12 +134,12 @@ pub(super) fn decode(part: Part<'_>, scalar: Scalar, endian: Endian, slope: f64,
             let from = index * PIECE * width;
             let piece = part.piece(from..from + out.len() * width);
             if let Part::Memory(bytes) = piece {
-                put(bytes, scalar, endian, [slope, intercept], out);
+                put(bytes, sample, out);
                 return Ok(());
             }
             buffer.resize(out.len() * width, 0);
             piece.read(buffer)?;
-            put(buffer, scalar, endian, [slope, intercept], out);
+            put(buffer, sample, out);
             Ok(())
         })
         .collect();
@@ -131,8 +147,10 @@ pub(super) fn decode(part: Part<'_>, scalar: Scalar, endian: Endian, slope: f64,
     Ok(values)
 }
 
+/// Fills `out` with samples; there must be as many.
 #[expect(clippy::cast_lossless, reason = "one macro for types that are and are not lossless in f64")]
-fn put(bytes: &[u8], scalar: Scalar, endian: Endian, [slope, intercept]: [f64; 2], out: &mut [f32]) {
+pub(super) fn put(bytes: &[u8], sample: Sample, out: &mut [f32]) {
+    let Sample { scalar, endian, slope, intercept } = sample;
     macro_rules! each {
         ($type:ty) => {{
             let (words, _) = bytes.as_chunks::<{ size_of::<$type>() }>();
@@ -220,7 +238,7 @@ mod tests {
     #[test]
     fn both_byte_orders_and_every_type_decode() {
         let decode = |bytes: &[u8], scalar, endian, slope, intercept| {
-            decode(Part::Memory(bytes), scalar, endian, slope, intercept).unwrap()
+            decode(Part::Memory(bytes), Sample { scalar, endian, slope, intercept }).unwrap()
         };
         assert_eq!(decode(&[0xfe, 0xff, 1, 0], Scalar::I16, Endian::Little, 1.0, 0.0), [-2.0, 1.0]);
         assert_eq!(decode(&[0xff, 0xfe, 0, 1], Scalar::I16, Endian::Big, 2.0, 10.0), [6.0, 12.0]);
