@@ -117,8 +117,10 @@ pub(super) fn byte_count(size: [usize; 3], scalar: Scalar) -> Result<usize> {
     }
 }
 
-/// Samples that are decoded at a time, and so read at a time from a file.
-const PIECE: usize = 1 << 17;
+/// Samples that one thread decodes at a time.
+const SHARE: usize = 1 << 18;
+/// Bytes that are read from a file at a time: few enough to stay near the processor, and in memory that is used again.
+const BUFFER: usize = 1 << 16;
 
 /// Returns the samples as `slope * sample + intercept`, computed in `f64`.
 ///
@@ -128,23 +130,30 @@ pub(super) fn decode(part: Part<'_>, sample: Sample) -> Result<Vec<f32>> {
     let width = sample.scalar.bytes();
     let mut values = vec![0.0_f32; part.len() / width];
     let done: Vec<Result<()>> = values
-        .par_chunks_mut(PIECE)
+        .par_chunks_mut(SHARE)
         .enumerate()
         .map_init(Vec::new, |buffer, (index, out)| {
-            let from = index * PIECE * width;
-            let piece = part.piece(from..from + out.len() * width);
-            if let Part::Memory(bytes) = piece {
-                put(bytes, sample, out);
-                return Ok(());
-            }
-            buffer.resize(out.len() * width, 0);
-            piece.read(buffer)?;
-            put(buffer, sample, out);
-            Ok(())
+            let from = index * SHARE * width;
+            decode_share(part.piece(from..from + out.len() * width), sample, buffer, out)
         })
         .collect();
     done.into_iter().collect::<Result<()>>()?;
     Ok(values)
+}
+
+fn decode_share(part: Part<'_>, sample: Sample, buffer: &mut Vec<u8>, out: &mut [f32]) -> Result<()> {
+    if let Part::Memory(bytes) = part {
+        put(bytes, sample, out);
+        return Ok(());
+    }
+    buffer.resize(BUFFER, 0);
+    let width = sample.scalar.bytes();
+    for (index, out) in out.chunks_mut(BUFFER / width).enumerate() {
+        let bytes = &mut buffer[..out.len() * width];
+        part.piece(index * BUFFER..index * BUFFER + bytes.len()).read(bytes)?;
+        put(bytes, sample, out);
+    }
+    Ok(())
 }
 
 /// Fills `out` with samples; there must be as many.
@@ -218,9 +227,14 @@ pub(super) fn encode(volume: &Volume<f32>, scalar: Scalar) -> Vec<u8> {
 
 /// Returns the type to write the values in: the file's own where they fit it exactly, else `int16`, else `float32`.
 pub(super) fn fitting(values: &[f32], own: Scalar) -> Scalar {
+    // No early end within a chunk, so that it becomes vectors. Whole numbers of 16 bits survive the way over i32.
     let exact = |scalar: Scalar| match scalar.range() {
         None => true,
-        Some((low, high)) => values.par_iter().all(|&v| v.fract() == 0.0 && (low..=high).contains(&f64::from(v))),
+        Some((low, high)) => {
+            let (low, high) = (low as f32, high as f32);
+            let fits = |v: f32| (v as i32) as f32 == v && v >= low && v <= high;
+            values.par_chunks(1 << 14).all(|chunk| chunk.iter().fold(true, |all, &v| all & fits(v)))
+        }
     };
     // Above 2^24 an f32 no longer holds every integer, so wide types are written as float.
     let narrow = matches!(own, Scalar::U8 | Scalar::I8 | Scalar::U16 | Scalar::I16);
