@@ -33,6 +33,7 @@ mod obj;
 mod packed;
 mod ply;
 mod raw;
+mod room;
 mod samples;
 mod stl;
 mod text;

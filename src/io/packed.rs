@@ -10,6 +10,7 @@ use super::{
     file::MOST_BYTES,
     input::Part,
     raw::{self, Sample},
+    room,
 };
 use crate::fault::{Fault, Result};
 
@@ -59,7 +60,7 @@ pub(super) fn decode(
         .hint("the file is truncated or damaged: copy it again"));
     }
     let stream = BufReader::with_capacity(BUFFER, part.reader());
-    let values = Vec::with_capacity((count / sample.scalar.bytes()).min(packed.saturating_mul(AT_FIRST)));
+    let values = room::with_capacity((count / sample.scalar.bytes()).min(packed.saturating_mul(AT_FIRST)));
     match packing {
         Packing::Gzip => Unpacking { stream: Members::new(stream), came: 0, expected }.run(skip, sample, values),
         Packing::Zlib => Unpacking { stream: ZlibDecoder::new(stream), came: 0, expected }.run(skip, sample, values),

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{file::MOST_BYTES, input::Part};
+use super::{file::MOST_BYTES, input::Part, room};
 use crate::{
     fault::{Fault, Result},
     volume::Volume,
@@ -128,7 +128,7 @@ const BUFFER: usize = 1 << 16;
 /// Unfit when a file cannot be read.
 pub(super) fn decode(part: Part<'_>, sample: Sample) -> Result<Vec<f32>> {
     let width = sample.scalar.bytes();
-    let mut values = vec![0.0_f32; part.len() / width];
+    let mut values = room::zeros(part.len() / width);
     let done: Vec<Result<()>> = values
         .par_chunks_mut(SHARE)
         .enumerate()
