@@ -7,7 +7,8 @@
 //! ```
 //! Real operated patients cannot be shipped; these stand in for them. The vault is as thin as a real one, and what makes
 //! real scans hard for a threshold is there: partial volume in thick slices, spongy bone as dull as contrast medium,
-//! scanners that disagree about HU, noise, and metal. Not a physical simulation: the scanner draws its artefacts.
+//! scanners that disagree about HU, noise, and metal. Two scanners look at it: one draws its artefacts on the slices, the
+//! other (`projected`) measures views through them.
 
 mod anatomy;
 mod blur;
@@ -17,6 +18,7 @@ mod face;
 mod metal;
 mod params;
 mod preview;
+mod projected;
 mod sampling;
 mod scanner;
 mod scene;
@@ -29,8 +31,9 @@ use serde::{Deserialize, Serialize};
 
 pub use anatomy::Anatomy;
 pub use defect::Site;
-pub use params::{PhantomParams, Preset};
+pub use params::{PhantomParams, Preset, ScannerKind};
 pub use preview::{Montage, preview};
+pub use projected::{Kernel, Machine, Protocol};
 pub use scanner::Scanner;
 
 use crate::{
@@ -75,8 +78,11 @@ pub struct Truth {
     pub metal_pieces: usize,
     /// The head.
     pub anatomy: Anatomy,
-    /// The scanner.
+    /// The analytic scanner; of a projected scan only its head-rest.
     pub scanner: Scanner,
+    /// The scanner that projects, when it made the scan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<Protocol>,
 }
 
 /// The hole in the vault.
@@ -119,9 +125,14 @@ pub fn simulate(params: &PhantomParams, seed: Seed) -> Result<Phantom> {
         metal_pieces: scene.metal.pieces.len(),
         anatomy: scene.anatomy().clone(),
         scanner: scanner.clone(),
+        protocol: params.protocol(&mut seed.stream("protocol", 0)),
+    };
+    let ct = match &truth.protocol {
+        Some(protocol) => projected::acquire(&scene, protocol, grid, seed)?,
+        None => scanner::acquire(&scene, &scanner, grid, seed),
     };
     Ok(Phantom {
-        ct: scanner::acquire(&scene, &scanner, grid, seed),
+        ct,
         gold: gold.moved(&ct_from_gold.inverse()),
         defect: defect.moved(&ct_from_gold.inverse()),
         label: sampling::label(&scene, grid),

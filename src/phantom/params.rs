@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::projected::{Kernel, Machine, Protocol, Wish};
 use crate::{numeric::Stream, pipeline::stage::Params};
 
 /// The sampling of the scan and how fine its model is.
@@ -14,6 +15,22 @@ pub enum Preset {
     Quick,
     /// 512 x 512 x (100 to 250) voxels of 0.45 x 0.45 x (0.6 to 1.5) mm, drawn per case.
     Paper,
+}
+
+/// How the scan comes about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ScannerKind {
+    /// Densities of the voxels, with noise, shading and streaks drawn on them: fast.
+    #[default]
+    Analytic,
+    /// Polychromatic projections, counted photons, filtered back-projection: the artefacts of a real scanner.
+    Projected,
+}
+
+/// Returns whether a parameter is at its default: it is then not written, and older records of it stay valid.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Parameters of a simulated case.
@@ -28,6 +45,27 @@ pub struct PhantomParams {
     pub spacing_mm: Option<[f64; 3]>,
     /// Sampling of the gold model's surface, mm; 1.25 for `quick`, 1 for `paper`.
     pub gold_mm: Option<f64>,
+    /// How the scan comes about. The parameters below belong to `projected`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub scanner: ScannerKind,
+    /// Kind of scanner; drawn per case when absent.
+    #[serde(skip_serializing_if = "is_default")]
+    pub machine: Option<Machine>,
+    /// Reconstruction kernel; the machine's own when absent.
+    #[serde(skip_serializing_if = "is_default")]
+    pub kernel: Option<Kernel>,
+    /// Photons against those that the machine would use: 1 when absent.
+    #[serde(skip_serializing_if = "is_default")]
+    pub dose: Option<f64>,
+    /// Views over half a turn; by the fineness of the detector (900 at most) when absent.
+    #[serde(skip_serializing_if = "is_default")]
+    pub views: Option<usize>,
+    /// Tube voltage, kV; the machine's own when absent.
+    #[serde(skip_serializing_if = "is_default")]
+    pub kvp: Option<f64>,
+    /// Whether beam hardening in water is corrected: yes when absent.
+    #[serde(skip_serializing_if = "is_default")]
+    pub water_correction: Option<bool>,
 }
 
 impl Params for PhantomParams {
@@ -47,11 +85,58 @@ impl Params for PhantomParams {
         {
             return Err(("gold_mm", format!("must be from 0.5 to 5 mm, not {mm}")));
         }
-        Ok(())
+        if let Some(dose) = self.dose
+            && !(0.01..=100.0).contains(&dose)
+        {
+            return Err(("dose", format!("must be from 0.01 to 100, not {dose}")));
+        }
+        if let Some(views) = self.views
+            && !(16..=4096).contains(&views)
+        {
+            return Err(("views", format!("must be from 16 to 4096, not {views}")));
+        }
+        if let Some(kvp) = self.kvp
+            && !(60.0..=150.0).contains(&kvp)
+        {
+            return Err(("kvp", format!("must be from 60 to 150 kV, not {kvp}")));
+        }
+        match self.only_projected() {
+            Some(name) if self.scanner == ScannerKind::Analytic => {
+                Err((name, "belongs to `scanner: projected`".to_owned()))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
 impl PhantomParams {
+    /// Returns the first parameter given that only a projecting scanner has.
+    fn only_projected(&self) -> Option<&'static str> {
+        [
+            ("machine", self.machine.is_some()),
+            ("kernel", self.kernel.is_some()),
+            ("dose", self.dose.is_some()),
+            ("views", self.views.is_some()),
+            ("kvp", self.kvp.is_some()),
+            ("water_correction", self.water_correction.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(name, given)| given.then_some(name))
+    }
+
+    /// Draws the scanner that projects, if one is wanted.
+    pub(super) fn protocol(&self, stream: &mut Stream) -> Option<Protocol> {
+        let wish = Wish {
+            machine: self.machine,
+            kernel: self.kernel,
+            dose: self.dose,
+            views: self.views,
+            kvp: self.kvp,
+            water_correction: self.water_correction,
+        };
+        (self.scanner == ScannerKind::Projected).then(|| Protocol::draw(wish, stream))
+    }
+
     /// Returns the number of voxels to expect along x, y and z: exact for `quick`, the mean for `paper`.
     #[must_use]
     pub fn expected_size(&self) -> [usize; 3] {
@@ -108,5 +193,18 @@ mod tests {
         assert!(serde_json::from_str::<PhantomParams>(r#"{"sizes": [1, 2, 3]}"#).is_err());
         let written: PhantomParams = serde_json::from_str(r#"{"preset": "quick", "size": [48, 48, 16]}"#).unwrap();
         assert_eq!(written.size, Some([48, 48, 16]));
+        let bad = PhantomParams { dose: Some(2.0), ..Default::default() };
+        assert_eq!(bad.check().unwrap_err().0, "dose", "the analytic scanner has no dose");
+    }
+
+    #[test]
+    fn parameters_at_their_defaults_are_written_as_before_there_were_more() {
+        let text = serde_json::to_string(&PhantomParams::default()).unwrap();
+        assert_eq!(text, r#"{"preset":"quick","size":null,"spacing_mm":null,"gold_mm":null}"#);
+        let text = r#"{"scanner": "projected", "kernel": "bone", "machine": "old", "dose": 0.5}"#;
+        let params: PhantomParams = serde_json::from_str(text).unwrap();
+        assert!(params.check().is_ok());
+        let protocol = params.protocol(&mut Seed([2; 32]).stream("protocol", 0)).unwrap();
+        assert_eq!((protocol.kernel, protocol.machine, protocol.kvp), (Kernel::Bone, Machine::Old, 120.0));
     }
 }

@@ -101,6 +101,11 @@ impl Scene {
         self.skull.bone(p, case).distance_mm.max(self.hole.prism(p))
     }
 
+    /// Returns the density of iron that stands for the metal at a point of the world, g/cm³.
+    pub(super) fn iron_g_cm3(&self, world: DVec3) -> f64 {
+        self.metal.iron_g_cm3(self.head_from_world(world))
+    }
+
     /// Returns the anatomy.
     pub(super) const fn anatomy(&self) -> &Anatomy {
         &self.skull.anatomy

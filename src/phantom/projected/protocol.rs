@@ -1,0 +1,115 @@
+//! How a scan is made: the machine, its tube, its detector and its kernel.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::numeric::Stream;
+
+/// The sharpness of the images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Kernel {
+    /// Smooth images, little noise: brain.
+    Soft,
+    /// Sharp images, much noise: bone.
+    Bone,
+}
+
+/// A kind of scanner; invented, each in the manner of its generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Machine {
+    /// Recent: small focus, quiet electronics, well calibrated; 120 kVp, bone kernel.
+    Recent,
+    /// A trauma room's: 140 kVp, soft kernel, high dose.
+    Trauma,
+    /// For children's dose: 100 kVp, little of it.
+    Sparing,
+    /// Old: large focus, noisy electronics, off by tens of HU; 120 kVp, soft kernel.
+    Old,
+}
+
+/// Everything about a scan but the patient.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Protocol {
+    /// The kind of scanner.
+    pub machine: Machine,
+    /// Tube voltage, kV.
+    pub kvp: f64,
+    /// Filter of the tube, mm of aluminium.
+    pub filter_mm: f64,
+    /// Photons per view and mm² of the detector, seen at the isocentre, without an object.
+    pub photons_mm2: f64,
+    /// Standard deviation of the electronics' noise, in photons of the mean energy.
+    pub electronic_photons: f64,
+    /// Standard deviation of focus and detector cells together, seen at the isocentre, mm.
+    pub blur_mm: f64,
+    /// The reconstruction kernel.
+    pub kernel: Kernel,
+    /// Views over half a turn; by the fineness of the detector when not given.
+    pub views: Option<usize>,
+    /// Whether beam hardening in water is corrected.
+    pub water_correction: bool,
+    /// Calibration error: HU shown per true HU.
+    pub gain: f64,
+    /// Calibration error: HU shown for water.
+    pub offset_hu: f64,
+}
+
+/// What a user fixes of a protocol; the rest is drawn.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::phantom) struct Wish {
+    pub(in crate::phantom) machine: Option<Machine>,
+    pub(in crate::phantom) kernel: Option<Kernel>,
+    pub(in crate::phantom) dose: Option<f64>,
+    pub(in crate::phantom) views: Option<usize>,
+    pub(in crate::phantom) kvp: Option<f64>,
+    pub(in crate::phantom) water_correction: Option<bool>,
+}
+
+impl Protocol {
+    /// Draws the scanner of a case. Whatever is wished, the same numbers are drawn.
+    pub(in crate::phantom) fn draw(wish: Wish, stream: &mut Stream) -> Self {
+        let machines = [Machine::Recent, Machine::Trauma, Machine::Sparing, Machine::Old];
+        let drawn = machines[stream.below(4) as usize];
+        let machine = wish.machine.unwrap_or(drawn);
+        let mut around = |middle: f64, share: f64| middle * stream.between(1.0 - share, 1.0 + share);
+        let (photons, focus) = (around(1.0, 0.25), around(1.0, 0.1));
+        let (gain, offset) = (stream.between(-1.0, 1.0), stream.between(-1.0, 1.0));
+        let base = Self::of(machine);
+        Self {
+            kvp: wish.kvp.unwrap_or(base.kvp),
+            kernel: wish.kernel.unwrap_or(base.kernel),
+            photons_mm2: base.photons_mm2 * photons * wish.dose.unwrap_or(1.0),
+            blur_mm: base.blur_mm * focus,
+            views: wish.views,
+            water_correction: wish.water_correction.unwrap_or(true),
+            gain: 1.0 + base.gain * gain,
+            offset_hu: base.offset_hu * offset,
+            ..base
+        }
+    }
+
+    /// Returns a machine in the middle of its range; `gain` and `offset_hu` hold how far they may be off.
+    fn of(machine: Machine) -> Self {
+        let (kvp, filter_mm, photons_mm2, electronic_photons, blur_mm, kernel, gain, offset_hu) = match machine {
+            Machine::Recent => (120.0, 7.0, 6.0e5, 4.0, 0.22, Kernel::Bone, 0.01, 4.0),
+            Machine::Trauma => (140.0, 8.0, 8.0e5, 8.0, 0.28, Kernel::Soft, 0.02, 8.0),
+            Machine::Sparing => (100.0, 6.0, 2.5e5, 5.0, 0.25, Kernel::Soft, 0.02, 8.0),
+            Machine::Old => (120.0, 5.0, 4.0e5, 20.0, 0.38, Kernel::Soft, 0.05, 30.0),
+        };
+        Self {
+            machine,
+            kvp,
+            filter_mm,
+            photons_mm2,
+            electronic_photons,
+            blur_mm,
+            kernel,
+            views: None,
+            water_correction: true,
+            gain,
+            offset_hu,
+        }
+    }
+}
