@@ -13,6 +13,7 @@
 mod anatomy;
 mod blur;
 mod defect;
+mod detail;
 mod engineer;
 mod face;
 mod metal;
@@ -31,7 +32,8 @@ use serde::{Deserialize, Serialize};
 
 pub use anatomy::Anatomy;
 pub use defect::Site;
-pub use params::{PhantomParams, Preset, ScannerKind};
+pub use detail::Detail;
+pub use params::{AnatomyKind, PhantomParams, Preset, ScannerKind};
 pub use preview::{Montage, preview};
 pub use projected::{Kernel, Machine, Protocol};
 pub use scanner::Scanner;
@@ -78,6 +80,9 @@ pub struct Truth {
     pub metal_pieces: usize,
     /// The head.
     pub anatomy: Anatomy,
+    /// The finer anatomy, when it was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Detail>,
     /// The analytic scanner; of a projected scan only its head-rest.
     pub scanner: Scanner,
     /// The scanner that projects, when it made the scan.
@@ -106,7 +111,7 @@ pub struct DefectTruth {
 /// Usage when the chosen field holds no bone, or the samples are too coarse to see the missing piece.
 pub fn simulate(params: &PhantomParams, seed: Seed) -> Result<Phantom> {
     let scanner = Scanner::draw(&mut seed.stream("scanner", 0));
-    let scene = draw_scene(seed, scanner.rest_hu);
+    let scene = draw_scene(seed, scanner.rest_hu, params.anatomy);
     let (size, spacing_mm) = params.sampling(&mut seed.stream("sampling", 0));
     let grid = field(&scene, size, DVec3::from_array(spacing_mm), &mut seed.stream("field", 0))?;
     let ct_from_gold = engineer::draw_frame(scene.world_from_head.translation_mm, &mut seed.stream("frame", 0));
@@ -124,6 +129,7 @@ pub fn simulate(params: &PhantomParams, seed: Seed) -> Result<Phantom> {
         },
         metal_pieces: scene.metal.pieces.len(),
         anatomy: scene.anatomy().clone(),
+        detail: scene.skull.detail.clone(),
         scanner: scanner.clone(),
         protocol: params.protocol(&mut seed.stream("protocol", 0)),
     };
@@ -142,8 +148,9 @@ pub fn simulate(params: &PhantomParams, seed: Seed) -> Result<Phantom> {
 }
 
 /// Draws who lies in the scanner, and how.
-fn draw_scene(seed: Seed, rest_hu: f64) -> Scene {
-    let skull = Skull::new(Anatomy::draw(&mut seed.stream("anatomy", 0)));
+fn draw_scene(seed: Seed, rest_hu: f64, kind: AnatomyKind) -> Scene {
+    let detail = (kind == AnatomyKind::Detailed).then(|| Detail::draw(&mut seed.stream("detail", 0)));
+    let skull = Skull::new(Anatomy::draw(&mut seed.stream("anatomy", 0))).refined(detail);
     let hole = Craniotomy::draw(&skull, &mut seed.stream("defect", 0));
     let metal = Metal::draw(&skull, &hole, &mut seed.stream("metal", 0));
     let mut pose = seed.stream("pose", 0);

@@ -28,6 +28,17 @@ pub enum ScannerKind {
     Projected,
 }
 
+/// How fine the skull is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AnatomyKind {
+    /// A smooth vault, and a base without its smaller openings.
+    #[default]
+    Simple,
+    /// With a vault of varying thickness, sutures, foramina, processes, air cells and a nasal septum.
+    Detailed,
+}
+
 /// Returns whether a parameter is at its default: it is then not written, and older records of it stay valid.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
@@ -45,6 +56,9 @@ pub struct PhantomParams {
     pub spacing_mm: Option<[f64; 3]>,
     /// Sampling of the gold model's surface, mm; 1.25 for `quick`, 1 for `paper`.
     pub gold_mm: Option<f64>,
+    /// How fine the skull is.
+    #[serde(skip_serializing_if = "is_default")]
+    pub anatomy: AnatomyKind,
     /// How the scan comes about. The parameters below belong to `projected`.
     #[serde(skip_serializing_if = "is_default")]
     pub scanner: ScannerKind,

@@ -15,6 +15,8 @@ use crate::space::{DVec3, Rigid};
 
 /// Air, HU.
 const AIR_HU: f64 = -1000.0;
+/// Air cells of the mastoid, with the mucosa that lines them, HU.
+const CELL_HU: f64 = -700.0;
 /// Share of a first-order distance that is trusted as a lower bound of the true distance.
 const TRUST: f64 = 0.6;
 
@@ -72,7 +74,7 @@ impl Scene {
         }
         let bone = self.opened(p, self.skull.bone(p, case));
         if choice.inside(bone.distance_mm) {
-            let hu = self.bone_hu(case, bone, &mut choice);
+            let hu = self.bone_hu(p, case, bone, &mut choice);
             return choice.density(hu);
         }
         let hu = if case.outer_mm < 0.0 && !choice.inside(-case.wall_mm - case.outer_mm) {
@@ -139,13 +141,15 @@ impl Scene {
         smooth_min(scalp, smooth_min(lower, nose.min(ear), 5.0) * scale, 10.0)
     }
 
-    fn bone_hu(&self, case: Braincase, bone: Bone, choice: &mut Choice) -> f64 {
-        let a = self.anatomy();
+    fn bone_hu(&self, p: DVec3, case: Braincase, bone: Bone, choice: &mut Choice) -> f64 {
+        let (a, detail) = (self.anatomy(), &self.skull.detail);
         match bone.make {
             Make::Compact => a.compact_hu,
             Make::Mastoid => {
                 if choice.inside(-bone.distance_mm - 1.2) {
                     a.compact_hu
+                } else if let Some(detail) = detail {
+                    if choice.inside(detail.cell_wall(p)) { a.compact_hu } else { CELL_HU }
                 } else {
                     a.mastoid_hu
                 }
@@ -153,8 +157,15 @@ impl Scene {
             Make::Tooth => 2100.0,
             Make::Vault => {
                 let (below_outer, above_inner) = (-case.outer_mm, case.wall_mm + case.outer_mm);
-                let outer_table = choice.inside(below_outer - a.table_mm);
-                let inner_table = choice.inside(above_inner - 0.8 * a.table_mm);
+                let mut table_mm = a.table_mm;
+                if let Some(detail) = detail {
+                    if choice.inside(detail.suture(p)) {
+                        return detail.suture_hu;
+                    }
+                    table_mm = (table_mm + detail.table_wave * detail.thicker_mm(p)).clamp(0.6, 2.5);
+                }
+                let outer_table = choice.inside(below_outer - table_mm);
+                let inner_table = choice.inside(above_inner - 0.8 * table_mm);
                 if outer_table || inner_table { a.compact_hu } else { a.diploe_hu }
             }
             Make::Shelled => {

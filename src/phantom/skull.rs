@@ -12,6 +12,7 @@
 
 use super::{
     anatomy::Anatomy,
+    detail::Detail,
     face::{
         cheek, clivus, ear_canal, frontal_bulk, mandible, mastoid, maxilla, maxillary_sinus, nasal_air, nose, orbit,
         orbit_wall, petrous, sphenoid_sinus, spine,
@@ -60,6 +61,8 @@ const FACE_TOP_MM: f64 = 12.0;
 pub(super) struct Skull {
     /// The numbers that it is made from.
     pub(super) anatomy: Anatomy,
+    /// Finer anatomy, when it was chosen.
+    pub(super) detail: Option<Detail>,
     /// Roots of the teeth present: upper or lower, position in the folded face.
     teeth: Vec<DVec3>,
 }
@@ -77,7 +80,12 @@ impl Skull {
                 DVec3::new(side * 25.0 * across, -52.0 - 33.0 * ahead, if tooth < 14 { -88.0 } else { -103.0 })
             })
             .collect();
-        Self { anatomy, teeth }
+        Self { anatomy, detail: None, teeth }
+    }
+
+    /// Returns the skull with finer anatomy, if there is any.
+    pub(super) fn refined(self, detail: Option<Detail>) -> Self {
+        Self { detail, ..self }
     }
 
     /// Returns the point in the coordinates in which the face was designed.
@@ -112,7 +120,11 @@ impl Skull {
         let (x, y, z) = (q.x / radii.x, p.y / length_mm, (p.z / a.height_mm).max(0.0));
         let vault = a.wall_mm + a.wall_back_mm * y - a.wall_side_mm * x * x + 0.5 * z * z;
         let base = smooth_step(-12.0, -34.0, p.z);
-        let wall_mm = vault.clamp(4.3, 7.6) * (1.0 - base) + 4.5 * base;
+        let vault = match &self.detail {
+            Some(detail) => (vault + detail.thicker_mm(p)).clamp(3.2, 11.0),
+            None => vault.clamp(4.3, 7.6),
+        };
+        let wall_mm = vault * (1.0 - base) + 4.5 * base;
         Braincase { outer_mm: smooth_max(round, floor, 18.0), wall_mm }
     }
 
@@ -158,6 +170,13 @@ impl Skull {
         let foramen =
             tube(q, DVec3::new(0.0, 30.0, -30.0), DVec3::new(0.0, 36.0, -160.0), [self.anatomy.foramen_mm, 9.0]);
         bone.distance_mm = bone.distance_mm.max(-hollow).max(-foramen * scale);
+        if let Some(detail) = &self.detail {
+            bone.distance_mm = bone.distance_mm.max(-detail.openings(f, q.x > 0.0) * scale);
+            let piece = detail.pieces(f, q) * scale;
+            if piece < bone.distance_mm {
+                bone = Bone { distance_mm: piece, make: Make::Compact };
+            }
+        }
         bone
     }
 

@@ -61,7 +61,7 @@ fn the_vault_is_4_to_8_mm_thick() {
 #[test]
 fn the_wall_measured_on_the_gold_label_is_as_thick() {
     // An axial line of fine voxels through both tables, counted: independent of the distance functions' gradients.
-    let scene = draw_scene(case(3), 300.0);
+    let scene = draw_scene(case(3), 300.0, AnatomyKind::Simple);
     let normal = defect::outer_normal(&scene.skull, defect::outer_point(&scene.skull, DVec3::Z));
     let top = scene.world_from_head.apply(defect::outer_point(&scene.skull, DVec3::Z));
     let down = scene.world_from_head.rotation * -normal;
@@ -148,4 +148,36 @@ fn the_preview_shows_bone() {
     let picture = preview(&phantom);
     assert_eq!(picture.rgb.len(), 3 * picture.width * picture.height);
     assert!(picture.rgb.chunks_exact(3).filter(|rgb| rgb[0] > 200 && rgb[1] < 100).count() > 500, "outlines");
+}
+
+#[test]
+fn finer_anatomy_changes_the_bone_and_nothing_else_of_the_case() {
+    let fine = PhantomParams { anatomy: AnatomyKind::Detailed, ..small() };
+    let (plain, fine) = (simulate(&small(), case(8)).unwrap(), simulate(&fine, case(8)).unwrap());
+    assert_eq!(plain.truth.anatomy, fine.truth.anatomy);
+    assert_eq!(plain.truth.ct_from_gold, fine.truth.ct_from_gold);
+    assert!(plain.truth.detail.is_none() && fine.truth.detail.is_some());
+    assert!(closed_and_oriented(&fine.gold) && fine.gold != plain.gold);
+    assert!((fine.gold.volume_mm3() / plain.gold.volume_mm3() - 1.0).abs() < 0.25, "still a skull");
+}
+
+#[test]
+fn a_projected_case_repeats_and_has_the_densities_of_a_head() {
+    let params = PhantomParams {
+        size: Some([48, 48, 6]),
+        spacing_mm: Some([4.0, 4.0, 20.0]),
+        gold_mm: Some(5.0),
+        scanner: ScannerKind::Projected,
+        machine: Some(Machine::Trauma),
+        ..Default::default()
+    };
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| simulate(&params, case(4)).unwrap())
+    };
+    let (one, two) = (on(1), on(3));
+    assert_eq!(one.ct, two.ct);
+    assert!(one.truth.protocol.is_some());
+    let near = |wanted: i32| one.ct.data.iter().filter(|&&hu| (i32::from(hu) - wanted).abs() < 40).count();
+    assert!(near(-1000) > one.ct.data.len() / 5 && near(35) > one.ct.data.len() / 20, "{} {}", near(-1000), near(35));
 }

@@ -8,7 +8,7 @@
 use super::material::{aluminium_per_mm, attenuation_cm2_g};
 
 /// Width of an energy bin, keV.
-const BIN_KEV: f64 = 3.0;
+const BIN_KEV: f64 = 4.0;
 /// The least energy that passes the filters in a number that matters, keV.
 const LOWEST_KEV: f64 = 20.0;
 /// Depths of water that the correction is fitted to reach up to this, g/cm².

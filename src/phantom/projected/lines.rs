@@ -10,8 +10,16 @@ use std::ops::Range;
 
 /// Bits after the point.
 const BITS: u32 = 32;
-/// The unit of the fraction.
-const FRACTION: f32 = 1.0 / (1_u64 << BITS) as f32;
+/// The unit of the fraction, of which 31 bits are read: signed integers become floats faster.
+const FRACTION: f32 = 1.0 / (1_u64 << (BITS - 1)) as f32;
+
+/// A sample of a row, and by how much the next one is larger: one load for both.
+pub(super) type Sample = [f32; 2];
+
+/// Returns a row ready to be read; behind the last sample it stays.
+pub(super) fn samples(row: &[f32]) -> Vec<Sample> {
+    (0..row.len()).map(|i| [row[i], row.get(i + 1).map_or(0.0, |next| next - row[i])]).collect()
+}
 
 /// Places along a row: the first, and the step to the next; in samples.
 #[derive(Clone, Copy, Debug)]
@@ -43,12 +51,12 @@ impl Places {
     }
 
     /// Adds `weight` times the row's value at each place of a range to `sums`; all places must lie within the row.
-    pub(super) fn add(self, row: &[f32], range: Range<usize>, weight: f32, sums: &mut [f32]) {
+    pub(super) fn add(self, row: &[Sample], range: Range<usize>, weight: f32, sums: &mut [f32]) {
         let mut place = self.first + self.step * range.start as i64;
         for sum in &mut sums[range] {
-            let i = (place >> BITS) as usize;
-            let share = (place as u32) as f32 * FRACTION;
-            *sum += weight * (row[i] + share * (row[i + 1] - row[i]));
+            let [value, rise] = row[(place >> BITS) as usize];
+            let share = (place as u32 >> 1) as i32 as f32 * FRACTION;
+            *sum += weight * (value + share * rise);
             place += self.step;
         }
     }
@@ -60,7 +68,7 @@ mod tests {
 
     #[test]
     fn a_straight_line_is_read_exactly() {
-        let row: Vec<f32> = (0..20).map(|i| 3.0 + 0.5 * i as f32).collect();
+        let row = samples(&(0..20).map(|i| 3.0 + 0.5 * i as f32).collect::<Vec<f32>>());
         for (first, step) in [(2.25, 0.75), (18.5, -1.25), (-4.0, 1.5), (7.0, 0.0), (25.0, -0.5)] {
             let places = Places::new(first, step);
             let range = places.within(0, 19, 16);

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::{
     beam::{Arrived, Beam},
     kernel::Filter,
-    lines::Places,
+    lines::{Places, Sample, samples},
     poisson::poisson,
     protocol::Protocol,
 };
@@ -21,7 +21,7 @@ const ROWS: usize = 8;
 pub(super) struct Map {
     side: usize,
     /// Rows along x, one after the other along y; and the same with x and y exchanged.
-    planes: [Vec<f32>; 2],
+    planes: [Vec<Sample>; 2],
     /// The first sample of each row that is not zero, and the one behind the last.
     spans: [Vec<(usize, usize)>; 2],
 }
@@ -35,10 +35,10 @@ impl Map {
                 columns[x * side + y] = value;
             }
         }
-        let planes = [rows, columns];
-        let span = |row: &[f32]| {
-            let first = row.iter().position(|&v| v != 0.0).unwrap_or(side);
-            (first, row.iter().rposition(|&v| v != 0.0).map_or(side, |last| last + 1))
+        let planes = [rows, columns].map(|plane| plane.chunks_exact(side).flat_map(samples).collect::<Vec<Sample>>());
+        let span = |row: &[Sample]| {
+            let first = row.iter().position(|v| v[0] != 0.0).unwrap_or(side);
+            (first, row.iter().rposition(|v| v[0] != 0.0).map_or(side, |last| last + 1))
         };
         let spans = [0, 1].map(|which: usize| planes[which].chunks_exact(side).map(span).collect());
         Self { side, planes, spans }
@@ -47,7 +47,7 @@ impl Map {
     /// Returns the sum of two maps.
     #[cfg(test)]
     pub(super) fn plus(&self, other: &Self) -> Self {
-        Self::new(self.side, self.planes[0].iter().zip(&other.planes[0]).map(|(a, b)| a + b).collect())
+        Self::new(self.side, self.planes[0].iter().zip(&other.planes[0]).map(|(a, b)| a[0] + b[0]).collect())
     }
 
     /// Returns the line integrals of one view, mm g/cm³: Joseph's method across the axis that the rays cross steeply.
@@ -134,7 +134,8 @@ impl Slices<'_> {
                 self.filter.apply(&first, &second)
             })
             .collect();
-        let views: Vec<Vec<f32>> = pairs.into_iter().flatten().take(self.detector.views).collect();
+        let views: Vec<Vec<Sample>> =
+            pairs.iter().flatten().take(self.detector.views).map(|view| samples(view)).collect();
         self.back_project(&views)
     }
 
@@ -181,7 +182,7 @@ impl Slices<'_> {
     }
 
     /// Returns the image of filtered views: each pixel adds up what lies on the rays through it.
-    fn back_project(&self, views: &[Vec<f32>]) -> Vec<f32> {
+    fn back_project(&self, views: &[Vec<Sample>]) -> Vec<f32> {
         let Pixels { size: [nx, ny], first_mm, spacing_mm } = self.pixels;
         let Detector { bins, bin_mm, views: count } = self.detector;
         let directions: Vec<[f64; 2]> = (0..count).map(|view| self.detector.direction(view)).collect();
