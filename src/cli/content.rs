@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     fault::{Fault, Result},
-    io::{self, series},
+    io::series,
     pipeline::{digest::Digest, execute::Fingerprint, plan::Field, statcache::StatCache},
 };
 
@@ -17,11 +17,12 @@ impl Fingerprint for Content {
     fn digest(&self, field: &Field, cache: &StatCache) -> Result<Digest> {
         let path = path(field)?;
         if !path.is_dir() {
-            let several = io::image::is_image_name(path).then(|| series::parts(path)).transpose()?;
-            return match several.filter(|parts| parts.len() > 1) {
-                Some(parts) => cache.memo(&parts, "parts", || Ok(Digest(series::digest(path, None)?))),
-                None => cache.digest(path),
-            };
+            // A header names its data, a pair has two files, a DICOM file stands for its series: all of them count.
+            let parts = series::parts(path).unwrap_or_default();
+            if parts.len() > 1 {
+                return cache.memo(&parts, "parts", || Ok(Digest(series::digest(path, series_number(field))?)));
+            }
+            return cache.digest(path);
         }
         let tag = format!("series {:?}", series_number(field));
         cache.memo(&files_below(path)?, &tag, || Ok(Digest(series::digest(path, series_number(field))?)))
@@ -33,7 +34,7 @@ impl Content {
     pub(super) fn leak_digests(&self, field: &Field, cache: &StatCache) -> Result<Vec<String>> {
         let path = path(field)?;
         let bytes = self.digest(field, cache)?;
-        let files = if path.is_dir() { files_below(path)? } else { vec![path.to_owned()] };
+        let files = if path.is_dir() { files_below(path)? } else { series::parts(path)? };
         let tag = format!("decoded {:?}", series_number(field));
         let decoded = cache.memo(&files, &tag, || Ok(Digest(series::decoded_digest(path, series_number(field))?)))?;
         Ok(vec![bytes.to_string(), decoded.to_string()])

@@ -206,7 +206,7 @@ fn store(root: &Path) -> Result<Vec<Finding>> {
     let mut findings = vec![Finding::ok("store", count("ac"), format!("{} keys with records", count("ac")))];
     findings.push(writable(root));
     let left = leftovers(&store)?;
-    let finding = Finding::ok("leftovers", left, format!("{left} folders of runs that were killed"));
+    let finding = Finding::ok("leftovers", left, format!("{left} left by runs that were killed"));
     findings.push(if left > 0 { finding.note("the next `calvaria run` removes them") } else { finding });
     let held = held(&store);
     findings.push(Finding::ok("locks", held, format!("{held} held by running processes; a dead one holds none")));

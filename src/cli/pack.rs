@@ -78,6 +78,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
         return Err(Fault::new(Kind::Differs, "the pipeline and its lock file do not agree")
             .hint("`calvaria run` brings them together, `calvaria check` says how they differ"));
     }
+    names_no_machine(&study.plan.file)?;
     study.store.prepare()?;
     let _in_use = study.store.use_shared()?;
     let mut files = contents::records(&lock, &study.store)?;
@@ -108,6 +109,20 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
         }));
     }
     out::line(format!("{} files, {}, {digest}", files.len() + 1, forecast::human_bytes(bytes)))
+}
+
+/// Refuses a pipeline that says where its manifest lies on this machine: the file is shared as it is. A manifest can
+/// say no such thing of its data.
+fn names_no_machine(file: &Path) -> Result<()> {
+    let text = std::fs::read_to_string(file).map_err(|error| Fault::file("read", file, &error))?;
+    let document: Value = serde_yaml::from_str(&text).unwrap_or_default();
+    let value = document["manifest"].as_str().unwrap_or_default();
+    if Path::new(value).is_absolute() || value.starts_with('~') {
+        return Err(Fault::usage("`manifest:` is a path of this machine, which a pack would tell")
+            .at(file.display())
+            .hint("write it relative to the pipeline file"));
+    }
+    Ok(())
 }
 
 fn label(study: &Study, lock: &Lock, lock_file: &Path, args: &Args) -> Result<Label> {
@@ -189,11 +204,11 @@ fn data(study: &Study) -> Result<Files> {
     Ok(files)
 }
 
-/// The fields that the study reads, with their paths.
+/// The fields that the study reads, with their paths; programs and scripts belong to no case.
 pub(super) fn fields(study: &Study) -> impl Iterator<Item = (&Field, &Path)> {
     study.plan.nodes.iter().flat_map(|node| node.inputs.values().flatten()).filter_map(|source| match source {
-        Source::Field { field, .. } => Some((field, field.path.as_deref()?)),
-        Source::Output { .. } => None,
+        Source::Field { case, field, .. } if !case.is_empty() => Some((field, field.path.as_deref()?)),
+        Source::Field { .. } | Source::Output { .. } => None,
     })
 }
 

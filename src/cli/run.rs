@@ -1,6 +1,17 @@
 //! `calvaria run`: bring a study up to date.
 
-use std::{collections::BTreeSet, fs::File, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::Ordering,
+        mpsc::{RecvTimeoutError, channel},
+    },
+    thread,
+    time::Duration,
+};
 
 use serde_json::json;
 
@@ -72,10 +83,31 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
         Some(lines) => &Both(&watch, lines),
         None => &watch,
     };
-    let finished = session::run(&study.plan, &study.context(), &options, &places, observer)?;
+    let finished = listening(context, || session::run(&study.plan, &study.context(), &options, &places, observer))?;
     watch.close();
     tell(&study, &finished, context)?;
     finished.fault.map_or(Ok(()), Err)
+}
+
+/// Does the work, and says once that a signal was heard: what runs may take its time to finish.
+fn listening<T>(context: &Context, work: impl FnOnce() -> T) -> T {
+    let (working, work_is_over) = channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            while let Err(RecvTimeoutError::Timeout) = work_is_over.recv_timeout(Duration::from_millis(100)) {
+                if context.cancelled.load(Ordering::Relaxed) != 0 {
+                    if !context.global.quiet {
+                        out::talk("stopping when the stages that run have finished; once more ends them at once");
+                    }
+                    return;
+                }
+            }
+        });
+        let done = work();
+        // Wakes the listener.
+        drop(working);
+        done
+    })
 }
 
 /// What `--force` executes again: the targets where there are any, else all that is selected.

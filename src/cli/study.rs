@@ -28,6 +28,7 @@ use crate::{
 
 /// Arguments of every command that works on a pipeline.
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct Args {
     /// Pipeline file (.yaml), then targets: a stage (`infer`), an item (`infer@p16`), a pattern, or a published file
     #[arg(value_name = "PIPELINE|TARGET")]
@@ -51,6 +52,7 @@ pub(super) struct Args {
 
 /// How far a command reaches from its targets.
 #[derive(Clone, Debug, Default, clap::Args)]
+#[group(skip)]
 pub(super) struct Reach {
     /// The targets alone: what they need must be in the store
     #[arg(long)]

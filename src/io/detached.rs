@@ -4,16 +4,16 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::file;
+use super::input::Input;
 use crate::fault::{Fault, Result};
 
-/// Returns the bytes of the data file that a header names.
+/// Opens the data file that a header names.
 ///
 /// # Errors
 /// As [`locate`], and when it cannot be read.
-pub(super) fn read(header: &Path, name: &str) -> Result<Vec<u8>> {
+pub(super) fn open(header: &Path, name: &str) -> Result<Input<'static>> {
     // The place of an error is the header; the name is text of the file, so it is not repeated.
-    file::read(&locate(header, name)?).map_err(|fault| Fault { place: None, ..fault })
+    Input::open(&locate(header, name)?).map_err(|fault| Fault { place: None, ..fault })
 }
 
 /// Returns where the data file is that a header names.
@@ -60,6 +60,7 @@ mod tests {
         std::fs::write(inner.join("a.raw"), "beside").unwrap();
         std::fs::write(inner.join("sub/b.raw"), "below").unwrap();
         let header = inner.join("a.nhdr");
+        let read = |header: &Path, name: &str| open(header, name).map(|input| input.head().to_vec());
         assert_eq!(read(&header, "a.raw").unwrap(), b"beside");
         assert_eq!(read(&header, "./sub/b.raw").unwrap(), b"below");
         let refused = |name: &str| read(&header, name).unwrap_err().what;

@@ -6,6 +6,7 @@ use super::{
     affine::Affine,
     detached, file, gzip,
     image::{Image, ImageOptions},
+    input::{Input, Part},
     nrrd,
     raw::{self, Endian, Scalar},
 };
@@ -36,17 +37,17 @@ struct Header {
 /// # Errors
 /// Unfit when truncated, of several channels, in ASCII, as a list of files, or sheared without `tilt: resample`.
 pub(super) fn read(path: &Path, options: &ImageOptions) -> Result<Image> {
-    let beside = |name: &str| detached::read(path, name);
-    parse(&file::read(path)?, beside, options).map_err(|fault| file::in_file(fault, path))
+    let beside = |name: &str| detached::open(path, name);
+    parse(&Input::open(path)?, beside, options).map_err(|fault| file::in_file(fault, path))
 }
 
 /// Parses a header and the samples: those that follow it, or those of the file that it names, which `beside` reads.
-pub(super) fn parse(
-    bytes: &[u8],
-    beside: impl FnOnce(&str) -> Result<Vec<u8>>,
+pub(super) fn parse<'a>(
+    input: &Input<'_>,
+    beside: impl FnOnce(&str) -> Result<Input<'a>>,
     options: &ImageOptions,
 ) -> Result<Image> {
-    let (header, data_at) = header(bytes)?;
+    let (header, data_at) = header(input.head())?;
     let missing = |field: &str| Fault::unfit(format!("the header has no field `{field}`"));
     let scalar = header.scalar.ok_or_else(|| missing("ElementType"))?;
     let size = three(header.size.as_deref().ok_or_else(|| missing("DimSize"))?, "DimSize")?;
@@ -55,33 +56,45 @@ pub(super) fn parse(
     }
     let count = raw::byte_count(size, scalar)?;
     let detached;
-    let stored = match header.data_file.as_deref() {
+    let (stored, data_at) = match header.data_file.as_deref() {
         None => return Err(missing("ElementDataFile")),
-        Some(name) if name.eq_ignore_ascii_case("LOCAL") => &bytes[data_at..],
+        Some(name) if name.eq_ignore_ascii_case("LOCAL") => (input, data_at),
         Some(name) if name.starts_with("LIST") || name.contains('%') => {
             return Err(Fault::unfit("a MetaImage over a list of files is not supported").hint("write it as one .mha"));
         }
         Some(name) => {
             detached = beside(name)?;
-            detached.as_slice()
+            (&detached, 0)
         }
     };
-    let (unpacked, longer);
-    let samples = if header.compressed {
-        let skip = usize::try_from(header.header_size)
-            .map_err(|_| Fault::unfit(format!("the header size {} needs raw data", header.header_size)))?;
-        (unpacked, longer) = gzip::inflate_zlib(stored.get(skip..).unwrap_or_default(), count)?;
-        unpacked.as_slice()
-    } else {
-        let samples = nrrd::after_skip(stored, header.header_size, count)?;
-        longer = header.header_size == 0 && stored.len() > count;
-        samples
-    };
-    let values = raw::decode(samples, scalar, header.endian, 1.0, 0.0);
+    let (values, longer) = samples(&header, stored, data_at, scalar, count)?;
     let mut notes = Vec::from_iter(longer.then(gzip::longer));
     let affine = place(&header, size, &mut notes)?;
     let volume = affine.place(values, options.tilt, &mut notes)?;
     Ok(Image { volume, dtype: scalar.name().to_owned(), notes })
+}
+
+/// Returns the values, and whether more data follows than the header declares.
+fn samples(
+    header: &Header,
+    stored: &Input<'_>,
+    data_at: usize,
+    scalar: Scalar,
+    count: usize,
+) -> Result<(Vec<f32>, bool)> {
+    let decode = |part: Part<'_>| raw::decode(part, scalar, header.endian, 1.0, 0.0);
+    if header.compressed {
+        let skip = usize::try_from(header.header_size)
+            .map_err(|_| Fault::unfit(format!("the header size {} needs raw data", header.header_size)))?;
+        let all = stored.all()?;
+        let packed = all.get(data_at.saturating_add(skip)..).unwrap_or_default();
+        let (unpacked, longer) = gzip::inflate_zlib(packed, count)?;
+        return Ok((decode(Part::Memory(&unpacked))?, longer));
+    }
+    let held = stored.len() - data_at;
+    let from = data_at + nrrd::after_skip(held, header.header_size, count)?;
+    let part = stored.part(from..from + count).ok_or_else(|| Fault::unfit("the data is shorter than declared"))?;
+    Ok((decode(part)?, header.header_size == 0 && held > count))
 }
 
 /// Returns the name of the data file, where the data is not in the file itself.
@@ -289,8 +302,12 @@ mod tests {
     #[test]
     fn broken_headers_are_refused() {
         let image = |text: &str| {
-            parse(text.as_bytes(), |name| detached::read(Path::new("a.mha"), name), &ImageOptions::default())
-                .unwrap_err()
+            parse(
+                &Input::memory(text.as_bytes()),
+                |name| detached::open(Path::new("a.mha"), name),
+                &ImageOptions::default(),
+            )
+            .unwrap_err()
         };
         assert!(
             image("DimSize = 2 2\nElementType = MET_UCHAR\nElementDataFile = LOCAL\nabcd").what.contains("DimSize")
@@ -307,7 +324,7 @@ mod tests {
     fn letters_of_orientation_are_held_against_the_matrix() {
         let image = |lines: &str| {
             let text = format!("DimSize = 1 1 1\n{lines}ElementType = MET_UCHAR\nElementDataFile = Local\n\u{7}");
-            parse(text.as_bytes(), |_| Err(Fault::unfit("no file")), &ImageOptions::default())
+            parse(&Input::memory(text.as_bytes()), |_| Err(Fault::unfit("no file")), &ImageOptions::default())
         };
         assert!(image("AnatomicalOrientation = RAI\n").unwrap().notes.is_empty());
         assert!(image("AnatomicalOrientation = ???\n").unwrap().notes.is_empty());

@@ -2,7 +2,7 @@
 //! file says, what leaves this module is LPS millimetres.
 //!
 //! ```text
-//! image   by name and content ─▶ dicom  nifti  nrrd  metaimage ─▶ raw (samples), values, gzip, detached, file
+//! image   by name and content ─▶ dicom  nifti  nrrd  metaimage ─▶ raw (samples), values, gzip, detached, input, file
 //! mesh    by name and content ─▶ stl  ply  obj  vtk            ─▶ weld; gltf is written only
 //! series  what a folder of DICOM holds, and its digests
 //! info    the numbers of one file, as JSON; untrusted: the parsers on bytes, for fuzzing
@@ -25,6 +25,7 @@ mod detached;
 mod file;
 mod gltf;
 mod gzip;
+mod input;
 mod metaimage;
 mod nifti;
 mod nrrd;

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::file::MOST_BYTES;
+use super::{file::MOST_BYTES, input::Part};
 use crate::{
     fault::{Fault, Result},
     volume::Volume,
@@ -101,22 +101,68 @@ pub(super) fn byte_count(size: [usize; 3], scalar: Scalar) -> Result<usize> {
     }
 }
 
+/// Samples that are decoded at a time, and so read at a time from a file.
+const PIECE: usize = 1 << 17;
+
 /// Returns the samples as `slope * sample + intercept`, computed in `f64`.
+///
+/// # Errors
+/// Unfit when a file cannot be read.
+pub(super) fn decode(part: Part<'_>, scalar: Scalar, endian: Endian, slope: f64, intercept: f64) -> Result<Vec<f32>> {
+    let width = scalar.bytes();
+    let mut values = vec![0.0_f32; part.len() / width];
+    let done: Vec<Result<()>> = values
+        .par_chunks_mut(PIECE)
+        .enumerate()
+        .map_init(Vec::new, |buffer, (index, out)| {
+            let from = index * PIECE * width;
+            let piece = part.piece(from..from + out.len() * width);
+            if let Part::Memory(bytes) = piece {
+                put(bytes, scalar, endian, [slope, intercept], out);
+                return Ok(());
+            }
+            buffer.resize(out.len() * width, 0);
+            piece.read(buffer)?;
+            put(buffer, scalar, endian, [slope, intercept], out);
+            Ok(())
+        })
+        .collect();
+    done.into_iter().collect::<Result<()>>()?;
+    Ok(values)
+}
+
 #[expect(clippy::cast_lossless, reason = "one macro for types that are and are not lossless in f64")]
-pub(super) fn decode(bytes: &[u8], scalar: Scalar, endian: Endian, slope: f64, intercept: f64) -> Vec<f32> {
+fn put(bytes: &[u8], scalar: Scalar, endian: Endian, [slope, intercept]: [f64; 2], out: &mut [f32]) {
     macro_rules! each {
         ($type:ty) => {{
-            const N: usize = size_of::<$type>();
-            let (words, _) = bytes.as_chunks::<N>();
-            let parse: fn([u8; N]) -> $type = match endian {
-                Endian::Little => <$type>::from_le_bytes,
-                Endian::Big => <$type>::from_be_bytes,
-            };
-            // A slope of one and no offset keeps an f32 as it is, NaN payload and all.
-            words.par_iter().map(|&word| (parse(word) as f64 * slope + intercept) as f32).collect()
+            let (words, _) = bytes.as_chunks::<{ size_of::<$type>() }>();
+            let pairs = out.iter_mut().zip(words);
+            match endian {
+                Endian::Little => {
+                    pairs.for_each(|(out, &word)| {
+                        *out = (<$type>::from_le_bytes(word) as f64 * slope + intercept) as f32
+                    });
+                }
+                Endian::Big => {
+                    pairs.for_each(|(out, &word)| {
+                        *out = (<$type>::from_be_bytes(word) as f64 * slope + intercept) as f32
+                    });
+                }
+            }
         }};
     }
+    // Integers of 16 bits are exact in f32, so the way over f64 changes nothing and is left out.
+    macro_rules! plain {
+        ($type:ty) => {{
+            let (words, _) = bytes.as_chunks::<{ size_of::<$type>() }>();
+            out.iter_mut().zip(words).for_each(|(out, &word)| *out = <$type>::from_le_bytes(word) as f32);
+        }};
+    }
+    let unscaled = (slope, intercept, endian) == (1.0, 0.0, Endian::Little);
     match scalar {
+        Scalar::U8 if unscaled => plain!(u8),
+        Scalar::U16 if unscaled => plain!(u16),
+        Scalar::I16 if unscaled => plain!(i16),
         Scalar::U8 => each!(u8),
         Scalar::I8 => each!(i8),
         Scalar::U16 => each!(u16),
@@ -173,6 +219,9 @@ mod tests {
 
     #[test]
     fn both_byte_orders_and_every_type_decode() {
+        let decode = |bytes: &[u8], scalar, endian, slope, intercept| {
+            decode(Part::Memory(bytes), scalar, endian, slope, intercept).unwrap()
+        };
         assert_eq!(decode(&[0xfe, 0xff, 1, 0], Scalar::I16, Endian::Little, 1.0, 0.0), [-2.0, 1.0]);
         assert_eq!(decode(&[0xff, 0xfe, 0, 1], Scalar::I16, Endian::Big, 2.0, 10.0), [6.0, 12.0]);
         assert_eq!(decode(&1.5_f64.to_be_bytes(), Scalar::F64, Endian::Big, 1.0, 0.0), [1.5]);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{
     detached, dicom, file,
     image::{ImageOptions, Repair, read},
+    input::Input,
     metaimage, nifti, nrrd,
     sniff::{Format, sniff},
 };
@@ -85,18 +86,19 @@ pub fn fingerprint(path: &Path, series: Option<usize>) -> Result<Fingerprint> {
 }
 
 /// Returns the files that one image consists of: the file, or the header and the data file that it names, or both files of a
-/// NIfTI pair. Of a DICOM file, which stands for its series, only the file itself.
+/// NIfTI pair; of a DICOM file, which stands for its series, every file in its folder.
 ///
 /// # Errors
 /// Usage when the path does not exist; unfit when a header makes no sense or its data file is missing.
 pub fn parts(path: &Path) -> Result<Vec<PathBuf>> {
     let named = match sniff(path)? {
+        Format::Dicom => return dicom::beside(path),
         Format::Nifti => return nifti::parts(path),
         Format::Nrrd => nrrd::data_file,
         Format::MetaImage => metaimage::data_file,
         _ => return Ok(vec![path.to_owned()]),
     };
-    let data = named(&file::read(path)?).map_err(|fault| file::in_file(fault, path))?;
+    let data = named(Input::open(path)?.head()).map_err(|fault| file::in_file(fault, path))?;
     let data =
         data.map(|name| detached::locate(path, &name)).transpose().map_err(|fault| file::in_file(fault, path))?;
     Ok([path.to_owned()].into_iter().chain(data).collect())
@@ -104,12 +106,12 @@ pub fn parts(path: &Path) -> Result<Vec<PathBuf>> {
 
 /// Returns the digest of a scan's files. Of a folder: blake3 over the sorted list of the blake3 digests of the files of
 /// that one series; names and other files do not count. Of a file: its blake3, and over the list of the digests of both
-/// where an image has a header and a data file.
+/// where an image has a header and a data file; a DICOM file stands for its series.
 ///
 /// # Errors
 /// Usage when the path does not exist or the series is ambiguous; unfit when a file is damaged.
 pub fn digest(path: &Path, series: Option<usize>) -> Result<[u8; 32]> {
-    if path.is_dir() {
+    if sniff(path)? == Format::Dicom {
         return Ok(of_files(&dicom::one(path, series)?));
     }
     let of_file = |part: &PathBuf| Ok(*blake3::hash(&file::read(part)?).as_bytes());

@@ -4,6 +4,7 @@
 use super::{
     dicom,
     image::{self, Image, ImageOptions},
+    input::Input,
     mesh::{self, MeshFile, MeshOptions},
     metaimage, nifti, nrrd, obj, ply,
     sniff::Format,
@@ -19,9 +20,9 @@ pub fn image(format: Format, bytes: &[u8], options: &ImageOptions) -> Result<Ima
     let elsewhere = || Fault::unfit("the data is in another file, and only these bytes are at hand");
     let mut image = match format {
         Format::Dicom => dicom::parse(bytes, options)?,
-        Format::Nifti => nifti::parse(bytes, || Err(elsewhere()), options)?,
-        Format::Nrrd => nrrd::parse(bytes, |_| Err(elsewhere()), options)?,
-        Format::MetaImage => metaimage::parse(bytes, |_| Err(elsewhere()), options)?,
+        Format::Nifti => nifti::parse(&Input::memory(bytes), || Err(elsewhere()), options)?,
+        Format::Nrrd => nrrd::parse(&Input::memory(bytes), |_| Err(elsewhere()), options)?,
+        Format::MetaImage => metaimage::parse(&Input::memory(bytes), |_| Err(elsewhere()), options)?,
         Format::Stl | Format::Ply | Format::Obj | Format::Vtk => {
             return Err(Fault::unfit("this is a mesh; an image is needed"));
         }

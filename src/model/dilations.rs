@@ -3,9 +3,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Number of different dilations; they repeat with the layers.
-const PERIOD: usize = 10;
-
 /// Which historical form of the network: the paper does not say which of the two it used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Preset {
@@ -19,12 +16,15 @@ pub enum Preset {
 }
 
 impl Preset {
+    /// Number of different dilations; they repeat with the layers.
+    pub const PERIOD: usize = 10;
+
     /// Returns the dilation of a layer, counted from 0.
     #[must_use]
     pub const fn dilation(self, layer: usize) -> usize {
         match self {
-            Self::Public => layer % PERIOD + 1,
-            Self::V05 => (layer + 1) % PERIOD + 1,
+            Self::Public => layer % Self::PERIOD + 1,
+            Self::V05 => (layer + 1) % Self::PERIOD + 1,
         }
     }
 }

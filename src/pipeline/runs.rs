@@ -3,7 +3,7 @@
 //! Holds ids, numbers and messages: no path of an input, no text of an input file, no place or snippet of a fault.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File, OpenOptions},
     io::Write as _,
     path::{Path, PathBuf},
@@ -24,10 +24,12 @@ use super::{
 use crate::fault::{Fault, Result};
 
 const RUN_SCHEMA: u32 = 1;
-/// Folder of lock files among those of the runs.
-const LOCKS: &str = "locks";
 /// So many runs are kept; what was before is of no use to anybody, and a folder of thousands is slow.
 const KEPT: usize = 100;
+/// So many more there may be before the oldest go together.
+const BATCH: usize = 20;
+/// Folder of lock files among those of the runs.
+const LOCKS: &str = "locks";
 /// A stage's log gets a line of progress this often.
 const PROGRESS_EVERY_S: f64 = 1.0;
 
@@ -207,8 +209,7 @@ impl StageLog {
 #[must_use]
 pub fn list(store: &Store) -> Vec<RunInfo> {
     let Ok(entries) = fs::read_dir(store.root().join("runs")) else { return Vec::new() };
-    let read = |path: PathBuf| serde_json::from_slice::<RunInfo>(&fs::read(path.join("run.json")).ok()?).ok();
-    let mut runs: Vec<RunInfo> = entries.flatten().filter_map(|entry| read(entry.path())).collect();
+    let mut runs: Vec<RunInfo> = entries.flatten().filter_map(|entry| read_info(&entry.path())).collect();
     runs.sort_by(|a, b| b.run.cmp(&a.run));
     runs
 }
@@ -221,6 +222,10 @@ pub fn lock_of(store: &Store, run: &RunInfo) -> Result<Lock> {
     let none = || Fault::new(crate::fault::Kind::Missing, format!("run {} kept no lock file", run.run));
     let path = store.root().join("runs").join(LOCKS).join(run.lock.ok_or_else(none)?.to_string());
     Lock::read(&path)?.ok_or_else(none)
+}
+
+fn read_info(run: &Path) -> Option<RunInfo> {
+    serde_json::from_slice(&fs::read(run.join("run.json")).ok()?).ok()
 }
 
 /// Returns the log of a node in a run, if the node was executed there.
@@ -239,9 +244,26 @@ fn prune(runs: &Path) {
     let mut names: Vec<_> =
         names.filter(|name| name.to_str().is_some_and(|name| name.starts_with(|c: char| c.is_ascii_digit()))).collect();
     names.sort();
-    for name in &names[..names.len().saturating_sub(KEPT)] {
+    if names.len() <= KEPT + BATCH {
+        return;
+    }
+    let kept = names.split_off(names.len() - KEPT);
+    for name in &names {
         // It is found again the next time.
         drop(remove_tree(&runs.join(name)));
+    }
+    let info = |name: &std::ffi::OsString| read_info(&runs.join(name));
+    let needed: BTreeSet<String> = kept.iter().filter_map(|name| Some(info(name)?.lock?.to_string())).collect();
+    let locks = fs::read_dir(runs.join(LOCKS)).into_iter().flatten().flatten();
+    // A run that ends just now may be about to name one: only those of another day go.
+    let old = |entry: &fs::DirEntry| {
+        let modified = entry.metadata().and_then(|meta| meta.modified());
+        modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age.as_secs() > 24 * 3600))
+    };
+    for entry in locks.filter(old) {
+        if entry.file_name().to_str().is_some_and(|name| !needed.contains(name)) {
+            drop(fs::remove_file(entry.path()));
+        }
     }
 }
 
@@ -300,7 +322,7 @@ mod tests {
     #[test]
     fn the_latest_runs_are_kept() {
         let dir = tempfile::tempdir().unwrap();
-        for n in 0..KEPT + 7 {
+        for n in 0..=KEPT + BATCH {
             fs::create_dir_all(dir.path().join(format!("2026{n:04}T000000Z-000/stages"))).unwrap();
         }
         fs::create_dir(dir.path().join("locks")).unwrap();
@@ -309,8 +331,8 @@ mod tests {
             fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(kept.len(), KEPT + 1);
         assert!(kept.contains(std::ffi::OsStr::new("locks")));
-        assert!(!kept.contains(std::ffi::OsStr::new("20260006T000000Z-000")));
-        assert!(kept.contains(std::ffi::OsStr::new("20260007T000000Z-000")));
+        assert!(!kept.contains(std::ffi::OsStr::new("20260020T000000Z-000")));
+        assert!(kept.contains(std::ffi::OsStr::new("20260021T000000Z-000")));
     }
 
     #[test]

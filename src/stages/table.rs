@@ -18,7 +18,7 @@ pub struct Table;
 
 impl Stage for Table {
     const NAME: &'static str = "table";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const DOC: &'static str =
         "Lay out the results as the paper does: patients, mean +- SD, tests, beside the published numbers.";
     const INPUTS: &'static [Input] =

@@ -9,12 +9,16 @@ use std::{path::Path, process::Command, time::Instant};
 use crate::door::Room;
 
 #[path = "../../fuzz/src/budget.rs"]
+#[expect(unreachable_pub, reason = "public where the fuzz targets use it")]
 mod budget;
 #[path = "../../fuzz/src/mutate.rs"]
+#[expect(unreachable_pub, reason = "public where the fuzz targets use it")]
 mod mutate;
 #[path = "../../fuzz/src/parsers.rs"]
+#[expect(unreachable_pub, reason = "public where the fuzz targets use it")]
 mod parsers;
 #[path = "../../fuzz/src/seeds.rs"]
+#[expect(unreachable_pub, reason = "public where the fuzz targets use it")]
 mod seeds;
 
 const PARSER: &str = "CALVARIA_FUZZ_PARSER";
@@ -51,6 +55,11 @@ fn every_parser_survives_damage() {
 #[test]
 #[ignore = "runs in a process of its own, from `every_parser_survives_damage`"]
 fn damage() {
+    // On a thread of a pool of one, what runs in parallel runs at once, without waking others.
+    rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(damage_one);
+}
+
+fn damage_one() {
     let parser = parsers::named(&std::env::var(PARSER).expect("the name of a parser"));
     let seconds = number("CALVARIA_FUZZ_SECONDS").unwrap_or(1.0);
     let executions = number("CALVARIA_FUZZ_EXECUTIONS").map_or(u64::MAX, |n| n as u64);
@@ -222,7 +231,7 @@ fn a_mesh_is_repaired_only_when_asked_and_told() {
     let facts = room.json(&["info", "mended.ply", "--json"]);
     assert_eq!((&facts["closed"], &facts["oriented"]), (&true.into(), &true.into()), "{facts}");
     assert!(facts["volume_mm3"].as_f64().unwrap() > 0.0);
-    room.refuses(&["convert", "a.obj", "x.ply", "--weld", "-1"], 2, &["--weld"]);
+    room.refuses(&["convert", "a.obj", "x.ply", "--weld=-1"], 2, &["--weld"]);
 }
 
 #[test]

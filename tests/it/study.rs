@@ -263,3 +263,25 @@ fn acceptance_15_a_table_of_four_of_five_says_so() {
     let table = fs::read_to_string(room.path("results/small/table1.md")).unwrap();
     assert!(table.contains("5 of 5") && !table.contains("4 of 5"), "{table}");
 }
+
+#[test]
+fn a_table_of_a_cross_validation_has_one_row_a_case() {
+    let room = Room::new();
+    let case = |n: usize| format!("  p{n}: {{ split: train, label: {{ path: p{n}.json }} }}\n");
+    let cases: String = (1..5).map(case).collect();
+    room.write("data-manifests/small.yaml", format!("manifest: 1\nroot: ../data\ncases:\n{cases}"));
+    for n in 1..5 {
+        room.write(&format!("data/p{n}.json"), format!("{{\"status\": \"ok\", \"dsc\": 0.9{n}}}\n"));
+    }
+    let mut tables = Vec::new();
+    for folds in ["{ k: 2 }", "{ leave_out: 1 }", "{ leave_out: 2 }"] {
+        let text = ROWS.replace("foreach: test", "foreach: fold.test");
+        room.write("pipelines/small.yaml", text.replace("stages:\n", &format!("folds: {folds}\nstages:\n")));
+        room.ok(&["run"]);
+        let table = fs::read_to_string(room.path("results/small/table1.md")).unwrap();
+        assert!(table.contains("4 of 4") && !table.contains("fold"), "{folds}: {table}");
+        tables.push(table);
+    }
+    assert_eq!(tables[0], tables[1], "the same rows by other folds");
+    assert!(tables[2].contains("mean of 6 seeds"), "a case is measured three times: {}", tables[2]);
+}

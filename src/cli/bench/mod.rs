@@ -166,8 +166,11 @@ fn runner_rows(args: &Args, context: &Context, scratch: &std::path::Path, rows: 
         each(Restore, &STAGES[..2]),
         each(Overhead, &STAGES[..1]),
     ];
-    for (number, (action, stages)) in wanted.concat().into_iter().enumerate() {
-        let task = Task::Runner { action, stages, folder: scratch.join(format!("study-{number}")) };
+    for (action, stages) in wanted.concat() {
+        // What changes nothing can look at one study.
+        let looks = matches!(action, Noop | Status | Check);
+        let name = if looks { format!("study-{stages}") } else { format!("{}-{stages}", action.name()) };
+        let task = Task::Runner { action, stages, folder: scratch.join(name) };
         if args.wants(&task) {
             rows.extend(measure::rows(&task, args, context, scratch)?);
         }

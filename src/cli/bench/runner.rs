@@ -73,7 +73,8 @@ impl Study {
     /// Writes the study and brings it up to date, as far as the action needs that.
     pub(super) fn new(action: Action, stages: usize, folder: &Path, context: &Context) -> Result<Self> {
         let study = Self { action, stages, folder: folder.to_owned(), jobs: context.jobs, turn: 0, seconds: None };
-        if action == Action::Start {
+        make(folder)?;
+        if action == Action::Start || folder.join("pipelines/study.lock").exists() {
             return Ok(study);
         }
         let cases = (stages.saturating_sub(2) / 5).max(1);

@@ -28,8 +28,9 @@ const UNSUPPORTED: [(&str, &str); 10] = [
     ("1.2.840.10008.1.2.4.102", "MPEG video"),
 ];
 
-/// Transfer syntaxes without compression.
-const NATIVE: [&str; 3] = ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"];
+const BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
+/// Transfer syntaxes without compression; deflated files are explicit once they are inflated.
+const NATIVE: [&str; 3] = ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", BIG_ENDIAN];
 /// No codec packs a slice better than this; a flat JPEG 2000 image comes near it.
 const MOST_RATIO: usize = 1 << 14;
 
@@ -46,6 +47,11 @@ pub(super) fn decodable(slice: &SliceHeader) -> Result<()> {
     }
     if !matches!(bits_allocated, 8 | 16) || bits_stored == 0 || bits_stored > bits_allocated {
         return Err(Fault::unfit(format!("{bits_stored} stored of {bits_allocated} allocated bits are not supported")));
+    }
+    if slice.syntax == BIG_ENDIAN && bits_allocated == 8 {
+        // Whether the bytes of a word are swapped depends on how the writer thought of them.
+        return Err(Fault::unfit("8-bit samples in a big-endian file are not supported")
+            .hint("transcode the files first, for example with `gdcmconv --raw IN OUT`"));
     }
     let expected = columns * rows * bits_allocated as usize / 8;
     let most =
@@ -90,6 +96,10 @@ impl<'a> Pixels<'a> {
             .hint("the file is truncated or damaged: copy it again")
         };
         match self {
+            Self::Native { .. } if !NATIVE.contains(&slice.syntax.as_str()) => Err(Fault::unfit(
+                "the transfer syntax (0002,0010) and the form of the pixel data contradict each other",
+            )
+            .hint("transcode the files first, for example with `gdcmconv --raw IN OUT`")),
             Self::Native { bytes, big } => {
                 let from = slice.frame.saturating_mul(expected);
                 let frame = bytes.get(from..from.saturating_add(expected));
@@ -109,7 +119,6 @@ impl<'a> Pixels<'a> {
 /// Turns samples to HU; returns how many were padding.
 fn values(samples: &[u8], big: bool, format: &PixelFormat, out: &mut [f32]) -> usize {
     if format.bits_allocated == 8 {
-        // In big-endian 16-bit words the first of two bytes stands second; no 8-bit CT of that kind is known.
         return put(samples.iter().map(|&byte| u16::from(byte)), format, out);
     }
     let (words, _) = samples.as_chunks::<2>();

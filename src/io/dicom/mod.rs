@@ -205,6 +205,11 @@ pub(super) fn summaries(folder: &Path) -> Result<Vec<Summary>> {
     Ok(scan.series.into_iter().map(summary).collect())
 }
 
+/// Returns the files among which the series of a path is looked for first.
+pub(super) fn beside(path: &Path) -> Result<Vec<std::path::PathBuf>> {
+    scan::own_files(path)
+}
+
 /// Returns one series; as [`read`] chooses it.
 pub(super) fn one(path: &Path, number: Option<usize>) -> Result<Summary> {
     find(path, number).map(|(series, _)| summary(series)).map_err(|fault| fault.at(path.display()))

@@ -52,10 +52,19 @@ pub(super) fn scan(path: &Path) -> Result<Scan> {
 
 /// Returns what is among a folder's own files.
 pub(super) fn own(path: &Path) -> Result<Scan> {
+    below(folder_of(path), 1)
+}
+
+/// Returns a folder's own files, or those of the folder of a file.
+pub(super) fn own_files(path: &Path) -> Result<Vec<PathBuf>> {
+    files(folder_of(path), 1)
+}
+
+fn folder_of(path: &Path) -> &Path {
     match path.parent() {
-        _ if path.is_dir() => below(path, 1),
-        Some(parent) if !parent.as_os_str().is_empty() => below(parent, 1),
-        _ => below(Path::new("."), 1),
+        _ if path.is_dir() => path,
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
     }
 }
 

@@ -15,6 +15,7 @@ use self::header::{Header, MOST_HEADER_BYTES};
 use super::{
     file, gzip,
     image::{Image, ImageOptions},
+    input::{Input, Part},
     raw,
     sniff::name_ends,
 };
@@ -29,8 +30,8 @@ const PAIRS: [(&str, &str); 2] = [(".hdr", ".img"), (".hdr.gz", ".img.gz")];
 /// Unfit when the file is truncated, of an unknown or coloured type, four-dimensional, or sheared without `tilt: resample`.
 pub(super) fn read(path: &Path, options: &ImageOptions) -> Result<Image> {
     let path = &header_of(path)?;
-    let image = || image_of(path).and_then(|image| file::read(&image));
-    parse(&file::read(path)?, image, options).map_err(|fault| file::in_file(fault, path))
+    let image = || image_of(path).and_then(|image| Input::open(&image));
+    parse(&Input::open(path)?, image, options).map_err(|fault| file::in_file(fault, path))
 }
 
 /// Returns both files of a pair, the header first; of any other image, itself.
@@ -39,10 +40,11 @@ pub(super) fn read(path: &Path, options: &ImageOptions) -> Result<Image> {
 /// Unfit when one of a pair is missing.
 pub(super) fn parts(path: &Path) -> Result<Vec<PathBuf>> {
     let header = header_of(path)?;
-    let head = file::head(&header, MOST_HEADER_BYTES)?;
-    let head = if gzip::is_gzip(&head) { gzip::peek(&file::read(&header)?, MOST_HEADER_BYTES) } else { head };
+    let head = file::head(&header, 1 << 16)?;
+    let head = if gzip::is_gzip(&head) { gzip::peek(&head, MOST_HEADER_BYTES) } else { head };
     let pair = Header::parse(&head).map_err(|fault| file::in_file(fault, &header))?.pair;
-    if pair { Ok(vec![image_of(&header)?]).map(|image| [vec![header], image].concat()) } else { Ok(vec![header]) }
+    let image = pair.then(|| image_of(&header)).transpose()?;
+    Ok([header].into_iter().chain(image).collect())
 }
 
 /// Returns the header of an .img file; any other file is its own header.
@@ -80,7 +82,12 @@ fn twin(
 }
 
 /// Parses a header and the samples: those that follow it, or those that `image` gives.
-pub(super) fn parse(bytes: &[u8], image: impl FnOnce() -> Result<Vec<u8>>, options: &ImageOptions) -> Result<Image> {
+pub(super) fn parse<'a>(
+    input: &Input<'_>,
+    image: impl FnOnce() -> Result<Input<'a>>,
+    options: &ImageOptions,
+) -> Result<Image> {
+    let bytes = input.head();
     let unpacked_head;
     let head = if gzip::is_gzip(bytes) {
         unpacked_head = gzip::peek(bytes, MOST_HEADER_BYTES);
@@ -97,21 +104,21 @@ pub(super) fn parse(bytes: &[u8], image: impl FnOnce() -> Result<Vec<u8>>, optio
     let beside;
     let stored = if header.pair {
         beside = image()?;
-        beside.as_slice()
+        &beside
     } else {
-        bytes
+        input
     };
     let unpacked;
-    let samples = if gzip::is_gzip(stored) {
-        (unpacked, _) = gzip::inflate(stored, end)?;
-        &unpacked[header.data_at..]
+    let samples = if gzip::is_gzip(stored.head()) {
+        (unpacked, _) = gzip::inflate(&stored.all()?, end)?;
+        Part::Memory(&unpacked[header.data_at..])
     } else {
-        stored.get(header.data_at..end).ok_or_else(|| {
+        stored.part(header.data_at..end).ok_or_else(|| {
             Fault::unfit(format!("the header declares {end} bytes in all, the file has {}", stored.len()))
                 .hint("the file is truncated: copy it again")
         })?
     };
-    let values = raw::decode(samples, header.scalar, header.endian, slope, intercept);
+    let values = raw::decode(samples, header.scalar, header.endian, slope, intercept)?;
     let volume = affine.place(values, options.tilt, &mut notes)?;
     let scaled = (slope, intercept) != (1.0, 0.0);
     let whole = slope.fract() == 0.0 && intercept.fract() == 0.0;

@@ -13,8 +13,12 @@ fn example() -> Volume<f32> {
     Volume::new(grid, (0..60_i16).map(|v| f32::from(v) - 30.0).collect()).unwrap()
 }
 
-fn none() -> Result<Vec<u8>> {
+fn none() -> Result<Input<'static>> {
     Err(Fault::unfit("there is no other file"))
+}
+
+fn parse(bytes: &[u8], other: impl FnOnce() -> Result<Input<'static>>, options: &ImageOptions) -> Result<Image> {
+    super::parse(&Input::memory(bytes), other, options)
 }
 
 fn bytes_of(volume: &Volume<f32>, name: &str, scalar: Scalar) -> Vec<u8> {

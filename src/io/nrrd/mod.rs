@@ -13,6 +13,7 @@ use self::header::{Encoding, Header};
 use super::{
     detached, file, gzip,
     image::{Image, ImageOptions},
+    input::{Input, Part},
     raw,
 };
 use crate::fault::{Fault, Result};
@@ -22,28 +23,27 @@ use crate::fault::{Fault, Result};
 /// # Errors
 /// Unfit when truncated, in another encoding (by name), without a space, or sheared without `tilt: resample`.
 pub(super) fn read(path: &Path, options: &ImageOptions) -> Result<Image> {
-    let beside = |name: &str| detached::read(path, name);
-    parse(&file::read(path)?, beside, options).map_err(|fault| file::in_file(fault, path))
+    let beside = |name: &str| detached::open(path, name);
+    parse(&Input::open(path)?, beside, options).map_err(|fault| file::in_file(fault, path))
 }
 
 /// Parses a header and the samples: those that follow it, or those of the file that it names, which `beside` reads.
-pub(super) fn parse(
-    bytes: &[u8],
-    beside: impl FnOnce(&str) -> Result<Vec<u8>>,
+pub(super) fn parse<'a>(
+    input: &Input<'_>,
+    beside: impl FnOnce(&str) -> Result<Input<'a>>,
     options: &ImageOptions,
 ) -> Result<Image> {
-    let (header, data_at) = Header::parse(bytes)?;
+    let (header, data_at) = Header::parse(input.head())?;
     let count = raw::byte_count(header.affine.size, header.scalar)?;
     let detached;
-    let packed = match &header.data_file {
-        None => &bytes[data_at..],
+    let (stored, data_at) = match &header.data_file {
+        None => (input, data_at),
         Some(name) => {
             detached = beside(name)?;
-            detached.as_slice()
+            (&detached, 0)
         }
     };
-    let packed = skip_lines(packed, header.line_skip)?;
-    let (values, longer) = samples(&header, packed, count)?;
+    let (values, longer) = samples(&header, stored, data_at, count)?;
     let mut notes = header.notes;
     notes.extend(longer.then(gzip::longer));
     let volume = header.affine.place(values, options.tilt, &mut notes)?;
@@ -56,8 +56,16 @@ pub(super) fn data_file(bytes: &[u8]) -> Result<Option<String>> {
 }
 
 /// Returns the values, and whether more data follows than the header declares.
-fn samples(header: &Header, packed: &[u8], count: usize) -> Result<(Vec<f32>, bool)> {
-    let decode = |bytes: &[u8]| raw::decode(bytes, header.scalar, header.endian, 1.0, 0.0);
+fn samples(header: &Header, stored: &Input<'_>, data_at: usize, count: usize) -> Result<(Vec<f32>, bool)> {
+    let decode = |part: Part<'_>| raw::decode(part, header.scalar, header.endian, 1.0, 0.0);
+    if header.encoding == Encoding::Raw && header.line_skip == 0 {
+        let held = stored.len() - data_at;
+        let from = data_at + after_skip(held, header.byte_skip, count)?;
+        let part = stored.part(from..from + count).ok_or_else(|| short(held, count))?;
+        return Ok((decode(part)?, header.byte_skip == 0 && held > count));
+    }
+    let all = stored.all()?;
+    let packed = skip_lines(all.get(data_at..).unwrap_or_default(), header.line_skip)?;
     // In raw data -1 means the last bytes of the file; in the others only a skip forwards has a meaning.
     let forwards = || {
         usize::try_from(header.byte_skip)
@@ -65,14 +73,14 @@ fn samples(header: &Header, packed: &[u8], count: usize) -> Result<(Vec<f32>, bo
     };
     match header.encoding {
         Encoding::Raw => {
-            let bytes = after_skip(packed, header.byte_skip, count)?;
-            Ok((decode(bytes), header.byte_skip == 0 && packed.len() > count))
+            let from = after_skip(packed.len(), header.byte_skip, count)?;
+            Ok((decode(Part::Memory(&packed[from..from + count]))?, header.byte_skip == 0 && packed.len() > count))
         }
         Encoding::Gzip => {
             // The byte skip counts decompressed bytes.
             let skip = forwards()?;
             let (unpacked, longer) = gzip::inflate(packed, skip.saturating_add(count))?;
-            Ok((decode(&unpacked[skip..]), longer))
+            Ok((decode(Part::Memory(&unpacked[skip..]))?, longer))
         }
         Encoding::Ascii => {
             let text = packed.get(forwards()?..).unwrap_or_default();
@@ -88,17 +96,21 @@ fn skip_lines(bytes: &[u8], lines: usize) -> Result<&[u8]> {
     })
 }
 
-/// Returns the `count` bytes after `skip`; -1 means the last `count` bytes of the file.
-pub(super) fn after_skip(bytes: &[u8], skip: i64, count: usize) -> Result<&[u8]> {
-    let short = || {
-        Fault::unfit(format!("the header declares {count} bytes of data, the file has {}", bytes.len()))
-            .hint("the file is truncated: copy it again")
-    };
+/// Returns where `count` bytes begin after a skip, among so many; -1 means the last `count` bytes.
+pub(super) fn after_skip(held: usize, skip: i64, count: usize) -> Result<usize> {
     let from = match skip {
-        -1 => bytes.len().checked_sub(count).ok_or_else(short)?,
+        -1 => held.checked_sub(count).ok_or_else(|| short(held, count))?,
         skip => usize::try_from(skip).map_err(|_| Fault::unfit(format!("the byte skip {skip} is impossible")))?,
     };
-    from.checked_add(count).and_then(|end| bytes.get(from..end)).ok_or_else(short)
+    match from.checked_add(count) {
+        Some(end) if end <= held => Ok(from),
+        _ => Err(short(held, count)),
+    }
+}
+
+fn short(held: usize, count: usize) -> Fault {
+    Fault::unfit(format!("the header declares {count} bytes of data, the file has {held}"))
+        .hint("the file is truncated: copy it again")
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@
 
 #![expect(unsafe_code, reason = "reads rows of maps that other threads use at the same time")]
 
+use std::ops::Range;
+
 use super::{
     buffer::Buffer,
     lanes::{Lanes, multiversion},
@@ -62,9 +64,11 @@ pub(super) struct Adjoint {
     maps: usize,
     /// `[row][tile][map]`.
     taps: Vec<Taps>,
+    /// For each map the first tile behind the inner ones, which begin with number 1; or 1.
+    inner_ends: Vec<usize>,
     /// Rows onto which another was reflected, `[row][map][row tap]`.
     sums: Buffer,
-    /// `[row][map][edge tile][tap][64]`.
+    /// `[row][map][tap][edge tile][64]`.
     edges: Buffer,
     zeros: Buffer,
 }
@@ -73,13 +77,15 @@ impl Adjoint {
     /// Returns room for up to `rows` rows of `maps` maps.
     pub(super) fn new(size: Size, rows: usize, maps: usize) -> Self {
         let tiles = size.columns.div_ceil(SPAN);
-        let taps = vec![Taps { rows: [std::ptr::null(); 3], step: 0 }; rows * tiles * maps];
+        let nothing = Taps { rows: [std::ptr::null(); 3], step: 0 };
+        let taps = vec![nothing; rows * tiles * maps];
         let sums = Buffer::any(rows * maps * 3 * length(size));
         Self {
             size,
             tiles,
             maps,
             taps,
+            inner_ends: vec![1; maps],
             sums,
             edges: Buffer::any(rows * maps * EDGES * 9 * SPAN),
             zeros: Buffer::zeros(length(size)),
@@ -90,6 +96,15 @@ impl Adjoint {
     #[inline(always)]
     pub(super) fn tile(&self, row: usize, tile: usize) -> &[Taps] {
         &self.taps[(row * self.tiles + tile) * self.maps..][..self.maps]
+    }
+
+    /// Returns the tiles of a map whose images lie side by side: the left edge, what is between, the right edge.
+    #[inline(always)]
+    pub(super) fn runs(&self, map: usize) -> [Range<usize>; 3] {
+        match self.inner_ends[map] {
+            1 => [0..self.tiles, 0..0, 0..0],
+            end => [0..1, 1..end, end..self.tiles],
+        }
     }
 
     /// As the function [`fill`].
@@ -116,22 +131,24 @@ impl Adjoint {
                 [None, None] => {}
             }
         }
-        let inner_end = columns.saturating_sub(d + 1) / SPAN;
+        let inner_end = (columns.saturating_sub(d + 1) / SPAN).max(1);
+        self.inner_ends[map] = inner_end;
         for tile in 0..self.tiles {
             let place = (row * self.tiles + tile) * self.maps + map;
             if tile > 0 && tile < inner_end {
                 self.taps[place] = Taps { rows: sources.map(|row| row.wrapping_add(tile * SPAN)), step: d as isize };
             } else {
-                let edge = if tile == 0 { 0 } else { 1 + tile - inner_end.max(1) };
-                let start = ((row * self.maps + map) * EDGES + edge) * 9 * SPAN;
-                let images = &mut self.edges[start..][..9 * SPAN];
-                for (ky, images) in images.chunks_exact_mut(3 * SPAN).enumerate() {
+                let edge = if tile == 0 { 0 } else { 1 + tile - inner_end };
+                let start = (row * self.maps + map) * 9 * EDGES * SPAN;
+                let images = &mut self.edges[start..][..9 * EDGES * SPAN];
+                for (ky, images) in images.chunks_exact_mut(3 * EDGES * SPAN).enumerate() {
+                    let images = &mut images[edge * SPAN..];
                     // SAFETY: the row has margins of more than `d` columns, all zero beyond its last pixel.
                     unsafe { shift::<L>(self.size, (sources[ky], tile * SPAN), images, d, border) };
                 }
-                let middle = images.as_ptr().wrapping_add(SPAN);
-                let rows = [0, 1, 2].map(|ky| middle.wrapping_add(3 * ky * SPAN));
-                self.taps[place] = Taps { rows, step: -(SPAN as isize) };
+                let middle = images.as_ptr().wrapping_add((EDGES + edge) * SPAN);
+                let rows = [0, 1, 2].map(|ky| middle.wrapping_add(3 * ky * EDGES * SPAN));
+                self.taps[place] = Taps { rows, step: -((EDGES * SPAN) as isize) };
             }
         }
     }
@@ -142,7 +159,7 @@ const fn length(size: Size) -> usize {
     size.padded() + 2 * MARGIN
 }
 
-/// Writes the three images of one row tap for the tile that begins at column `first`, from that row.
+/// Writes the three images of one row tap, [`EDGES`] tiles apart, for the tile that begins at column `first`, from that row.
 ///
 /// # Safety
 /// `row` has margins of more than `d` columns on both sides of its padded columns.
@@ -151,7 +168,7 @@ unsafe fn shift<L: Lanes>(size: Size, (row, first): (*const f32, usize), images:
     let columns = size.columns;
     let end = (size.padded() - first).min(SPAN);
     for kx in 0..3 {
-        let image = &mut images[kx * SPAN..][..end];
+        let image = &mut images[kx * EDGES * SPAN..][..end];
         let from = row.wrapping_add(first + d).wrapping_sub(kx * d);
         for x in (0..end).step_by(L::N) {
             // SAFETY: the caller's promise.
@@ -160,16 +177,16 @@ unsafe fn shift<L: Lanes>(size: Size, (row, first): (*const f32, usize), images:
         if kx == 2 && first + end > columns {
             image[columns.saturating_sub(first)..].fill(0.0);
         }
-        let near_edge = match kx {
-            0 => first..(d + 1).min(columns),
-            1 => 0..0,
-            _ => columns.saturating_sub(d + 1).max(first)..columns.min(first + end),
+        // As `readers` has it: the pixels that a reflected reading hits, and where it came from.
+        let repeated = border.repeated();
+        let (hit, mirror) = match kx {
+            0 => (1 - repeated..(d + 1 - repeated).min(columns), d - repeated),
+            1 => (0..0, 0),
+            _ => (columns + repeated - 1 - d..columns + repeated - 1, 2 * columns + repeated - 2 - d),
         };
-        for q in near_edge {
-            if let Some(i) = readers(q, kx, columns, d, border)[1] {
-                // SAFETY: a pixel of the row.
-                image[q - first] += unsafe { row.wrapping_add(i).read() };
-            }
+        for q in hit.start.max(first)..hit.end.min(first + end) {
+            // SAFETY: a pixel of the row.
+            image[q - first] += unsafe { row.wrapping_add(mirror - q).read() };
         }
     }
 }

@@ -16,7 +16,7 @@ use super::{
     adjoint::{self, Adjoint, Delta},
     ahead::Ahead,
     buffer::Buffer,
-    forward::{GROUP, for_pieces, groups},
+    forward::{for_pieces, groups},
     head::{self, Head},
     maps::{Maps, Size, View},
     push::{LANES, Packed, push, weight_sums},
@@ -24,6 +24,8 @@ use super::{
 };
 use crate::model::msdnet::Architecture;
 
+/// Maps of a group, unless a layer has more.
+const GROUP: usize = 10;
 /// Rows that share one set of f32 lanes; short enough that their rounding stays far below 1e-5.
 const BAND: usize = 32;
 
@@ -71,7 +73,7 @@ pub fn backward(
     let mut own = vec![0.0; parameters.len()];
     let mut gradients = Maps::new(size, net.channels());
     let head = Head::new(size, parameters, logit_gradients, net);
-    for layers in groups(net).rev() {
+    for layers in groups(net, GROUP).rev() {
         let first_wanted = if input == InputGradient::Wanted { 0 } else { net.input_channels };
         let group = Group {
             maps: maps.view(),

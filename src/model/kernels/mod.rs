@@ -37,6 +37,7 @@ mod peak;
 mod push;
 mod simd;
 mod softmax;
+mod window;
 
 #[cfg(test)]
 mod check;

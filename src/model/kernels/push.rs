@@ -234,7 +234,6 @@ impl Rows<'_> {
     #[expect(clippy::needless_range_loop, reason = "indices of register tiles, known when compiled")]
     unsafe fn sum<L: Lanes, const M: usize>(&self, half: usize, sums: &mut [f32]) {
         let Self { images, delta, maps, map, .. } = *self;
-        let columns = maps.size.padded();
         let mut lanes = [[L::splat(0.0); 9]; M];
         for m in 0..M {
             for tap in 0..9 {
@@ -243,11 +242,12 @@ impl Rows<'_> {
         }
         for row in 0..self.rows {
             let start = maps.at(self.y + row, map).wrapping_add(half);
-            for tile in 0..columns.div_ceil(SPAN) {
-                let image = images.tile(row, tile)[delta];
-                let from = start.wrapping_add(tile * SPAN);
-                for x in (0..(columns - tile * SPAN).min(SPAN)).step_by(LANES) {
-                    // SAFETY: inside the row and the tile of images, with the other half of 16 lanes beside.
+            for run in images.runs(delta).into_iter().filter(|run| !run.is_empty()) {
+                let image = images.tile(row, run.start)[delta];
+                let from = start.wrapping_add(run.start * SPAN);
+                let end = (run.end * SPAN).min(maps.size.padded()) - run.start * SPAN;
+                for x in (0..end).step_by(LANES) {
+                    // SAFETY: inside the row and its images, with the other half of 16 lanes beside.
                     let value: [L; M] =
                         std::array::from_fn(|m| unsafe { L::read(from.wrapping_add(m * maps.map_step() + x)) });
                     for tap in 0..9 {

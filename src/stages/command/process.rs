@@ -146,22 +146,24 @@ impl<'a> Program<'a> {
         let fault = |error: std::io::Error| Fault::unfit(format!("`{}` cannot be waited for: {error}", self.name));
         let mut asked: Option<Instant> = None;
         let mut gone: Option<Instant> = None;
-        while streams > 0 {
-            match said.recv_timeout(LOOK) {
-                Ok(Said::Line(line)) => {
-                    self.job.progress.log(&line);
-                    tail.push_back(line);
-                    if tail.len() > SHOWN_LINES {
-                        tail.pop_front();
+        let mut pause = Duration::from_micros(100);
+        let status = loop {
+            if streams > 0 {
+                match said.recv_timeout(LOOK) {
+                    Ok(Said::Line(line)) => self.keep(line, tail),
+                    Ok(Said::End) => streams -= 1,
+                    Err(RecvTimeoutError::Disconnected) => streams = 0,
+                    Err(RecvTimeoutError::Timeout) if gone.is_none() => {
+                        gone = child.try_wait().map_err(fault)?.map(|_| Instant::now());
                     }
+                    Err(RecvTimeoutError::Timeout) => {}
                 }
-                Ok(Said::End) => streams -= 1,
-                Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => {
-                    if gone.is_none() && child.try_wait().map_err(fault)?.is_some() {
-                        gone = Some(Instant::now());
-                    }
-                }
+            } else if let Some(status) = child.try_wait().map_err(fault)? {
+                break status;
+            } else {
+                // A program ends right after its streams; one that closed them early is looked after now and then.
+                thread::sleep(pause);
+                pause = (pause * 2).min(LOOK);
             }
             match asked {
                 None if self.job.progress.expired() => {
@@ -172,17 +174,27 @@ impl<'a> Program<'a> {
                 _ => {}
             }
             // The program is over, and something that it left behind holds its streams open.
-            if gone.is_some_and(|since| since.elapsed() > GRACE) {
-                kill(child, Signal::Kill);
+            match gone.map(|since| since.elapsed()) {
+                Some(late) if late > 2 * GRACE => streams = 0,
+                Some(late) if late > GRACE => kill(child, Signal::Kill),
+                _ => {}
             }
-        }
-        let status = child.wait().map_err(fault)?;
+        };
         // Whatever it started ends with it.
         kill(child, Signal::Kill);
         if asked.is_some() {
             return Err(Fault::new(Kind::Interrupted(0), "the program was stopped"));
         }
         Ok(status)
+    }
+
+    /// Passes a line on to the log, and keeps the last ones for a fault.
+    fn keep(&self, line: String, tail: &mut VecDeque<String>) {
+        self.job.progress.log(&line);
+        tail.push_back(line);
+        if tail.len() > SHOWN_LINES {
+            tail.pop_front();
+        }
     }
 }
 

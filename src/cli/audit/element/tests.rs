@@ -79,7 +79,7 @@ fn a_cell_of_a_table_is_named_by_its_column() {
     assert!(found.ulps.unwrap() > 1_000_000);
     let found =
         first_difference("row.json", b"{\"dsc\": 0.30000000000000004}", b"{\"dsc\": 0.30000000000000010}").unwrap();
-    assert_eq!((found.element.as_str(), found.ulps), ("line 1, column 25", Some(1)));
+    assert_eq!((found.element.as_str(), found.ulps), ("line 1, column 26", Some(1)));
     let unknown = first_difference("x.png", &[0, 1, 2], &[0, 1, 3]).unwrap();
     assert_eq!((unknown.element.as_str(), unknown.before.as_str(), unknown.after.as_str()), ("byte", "0x02", "0x03"));
 }

@@ -1,6 +1,6 @@
 //! The bits of a JPEG-LS scan: after a byte of ones the next byte gives seven bits only (A.1, C.3), and Golomb codes on top.
 
-use super::damaged;
+use super::{damaged, header::Header};
 use crate::fault::Result;
 
 pub(super) struct Bits<'a> {
@@ -58,8 +58,8 @@ impl<'a> Bits<'a> {
     }
 
     /// Returns a number in a Golomb code of parameter `k` whose unary part is limited (A.5.3).
-    pub(super) fn golomb(&mut self, k: u32, limit: u32, error_bits: u32) -> Result<i32> {
-        let most = limit - error_bits - 1;
+    pub(super) fn golomb(&mut self, k: u32, limit: u32, header: &Header) -> Result<i32> {
+        let most = limit - header.error_bits - 1;
         let mut zeros = 0;
         loop {
             if self.count == 0 {
@@ -79,9 +79,12 @@ impl<'a> Bits<'a> {
                 return Err(damaged());
             }
         }
-        if zeros < most {
-            return Ok((zeros << k | self.take(k)?) as i32);
-        }
-        Ok(self.take(error_bits)? as i32 + 1)
+        let number = if zeros < most {
+            i64::from(zeros) << k | i64::from(self.take(k)?)
+        } else {
+            i64::from(self.take(header.error_bits)?) + 1
+        };
+        // Errors are taken modulo their range, so no number is larger than this.
+        i32::try_from(number).ok().filter(|&number| number <= header.range + 1).ok_or_else(damaged)
     }
 }

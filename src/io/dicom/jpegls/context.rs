@@ -10,12 +10,12 @@ const MOST_CORRECTION: i32 = 127;
 /// A regular context.
 #[derive(Clone, Copy)]
 pub(super) struct Context {
-    /// Sum of the sizes of errors.
-    sizes: i32,
+    /// Sum of the sizes of errors; 64 bits, because a hostile stream may forget late.
+    sizes: i64,
     /// Sum of errors, kept near zero by the correction.
-    lean: i32,
+    lean: i64,
     pub(super) correction: i32,
-    count: i32,
+    count: i64,
 }
 
 /// All regular contexts.
@@ -33,12 +33,12 @@ impl Contexts {
     }
 }
 
-fn first_sizes(header: &Header) -> i32 {
-    ((header.range + 32) / 64).max(2)
+fn first_sizes(header: &Header) -> i64 {
+    i64::from((header.range + 32) / 64).max(2)
 }
 
 /// The smallest k with count * 2^k at least the sum of sizes.
-fn golomb(count: i32, sizes: i32) -> u32 {
+fn golomb(count: i64, sizes: i64) -> u32 {
     (0..24).find(|&k| count << k >= sizes).unwrap_or(24)
 }
 
@@ -54,9 +54,9 @@ impl Context {
     }
 
     pub(super) fn update(&mut self, error: i32, header: &Header) {
-        self.lean += error * (2 * header.near + 1);
-        self.sizes += error.abs();
-        if self.count >= header.reset {
+        self.lean += i64::from(error) * i64::from(2 * header.near + 1);
+        self.sizes += i64::from(error.abs());
+        if self.count >= i64::from(header.reset) {
             self.sizes >>= 1;
             self.lean >>= 1;
             self.count >>= 1;
@@ -75,9 +75,9 @@ impl Context {
 /// The context of samples that end a run.
 #[derive(Clone, Copy)]
 pub(super) struct Run {
-    sizes: i32,
-    count: i32,
-    negative: i32,
+    sizes: i64,
+    count: i64,
+    negative: i64,
 }
 
 impl Run {
@@ -97,9 +97,9 @@ impl Run {
     }
 
     pub(super) fn update(&mut self, error: i32, mapped: i32, like: bool, reset: i32) {
-        self.negative += i32::from(error < 0);
-        self.sizes += (mapped + 1 - i32::from(like)) >> 1;
-        if self.count >= reset {
+        self.negative += i64::from(error < 0);
+        self.sizes += i64::from((mapped + 1 - i32::from(like)) >> 1);
+        if self.count >= i64::from(reset) {
             self.sizes >>= 1;
             self.count >>= 1;
             self.negative >>= 1;

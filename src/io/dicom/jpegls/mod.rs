@@ -95,7 +95,7 @@ impl Decoder<'_> {
         let context = self.contexts.of(context.unsigned_abs() as usize);
         let guess = (guess + sign * context.correction).clamp(0, header.most);
         let k = context.golomb();
-        let mapped = self.bits.golomb(k, header.limit, header.error_bits)?;
+        let mapped = self.bits.golomb(k, header.limit, header)?;
         let error = context.error(mapped, k, header.near);
         context.update(error, header);
         Ok(header.reconstruct(guess, sign * error))
@@ -136,7 +136,7 @@ impl Decoder<'_> {
         let run = &mut self.runs[usize::from(like)];
         let k = run.golomb(like);
         let limit = header.limit - RUN_LENGTHS[self.run_index] - 1;
-        let mapped = self.bits.golomb(k, limit, header.error_bits)?;
+        let mapped = self.bits.golomb(k, limit, header)?;
         let error = run.error(mapped, k, like);
         run.update(error, mapped, like, header.reset);
         if like {

@@ -1,0 +1,422 @@
+//! The commands around a study: audit, diff, pack, replay, doctor, schemas. One small study is run once and copied.
+
+mod schemas;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::OnceLock,
+};
+
+use calvaria::pipeline::{
+    lockfile::Lock,
+    pack,
+    store::{Store, measure},
+};
+use serde_json::Value;
+
+use crate::door::{Room, Said, files_below};
+
+const PIPELINE: &str = "calvaria: 1
+name: tiny
+seed: 7
+manifest: ../data-manifests/tiny.yaml
+vars: { hu: 250 }
+stages:
+  phantom:
+    uses: phantom
+    foreach: cases
+    params: { size: [24, 24, 10], spacing_mm: [8.0, 8.0, 16.0], gold_mm: 5.0 }
+  train:
+    uses: train
+    with:
+      ct: { collect: phantom.ct, over: train }
+      label: { collect: phantom.label, over: train }
+    params: { depth: 2, epochs: 1, digest_every: 1 }
+  threshold:
+    uses: threshold
+    foreach: test
+    with: { ct: phantom.ct }
+    params: { hu: $hu }
+  surface:
+    uses: surface
+    foreach: test
+    with: { volume: threshold.label }
+  compare:
+    uses: compare
+    foreach: test
+    with: { pred_label: threshold.label, gold_label: phantom.label }
+  table1:
+    uses: table
+    with: { rows: { collect: compare.row } }
+    publish: table1
+";
+const MANIFEST: &str = "manifest: 1\ncases:\n  a: { split: train }\n  b: { split: test }\n";
+
+/// The study after its first run.
+fn finished() -> &'static Path {
+    static FINISHED: OnceLock<PathBuf> = OnceLock::new();
+    FINISHED.get_or_init(|| {
+        // A static is never dropped: the next call of the tests clears what this one leaves.
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("commands-study");
+        for entry in walkdir::WalkDir::new(&folder).into_iter().filter_map(Result::ok) {
+            if entry.file_type().is_dir() {
+                fs::set_permissions(entry.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+            }
+        }
+        drop(fs::remove_dir_all(&folder));
+        fs::create_dir_all(folder.join("pipelines")).unwrap();
+        fs::create_dir_all(folder.join("data-manifests")).unwrap();
+        fs::write(folder.join("pipelines/tiny.yaml"), PIPELINE).unwrap();
+        fs::write(folder.join("data-manifests/tiny.yaml"), MANIFEST).unwrap();
+        let said = said(program(&folder, &["run", "--events", "events.jsonl"]));
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        folder
+    })
+}
+
+/// A copy of the finished study.
+fn study() -> Room {
+    let room = Room::new();
+    copy(finished(), &room.path(""));
+    room
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in walkdir::WalkDir::new(from) {
+        let entry = entry.unwrap();
+        let target = to.join(entry.path().strip_prefix(from).unwrap());
+        if entry.file_type().is_dir() {
+            fs::create_dir_all(&target).unwrap();
+        } else {
+            fs::copy(entry.path(), &target).unwrap();
+        }
+    }
+}
+
+fn program(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_calvaria"));
+    command.current_dir(folder).args(arguments).env_remove("CALVARIA_STORE").env_remove("CALVARIA_JOBS");
+    command
+}
+
+fn said(mut command: Command) -> Said {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    Said {
+        code: output.status.code(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// Makes the store hold other bytes for an output, as if the stage had given them: blob, record and all.
+fn forge(room: &Room, item: &str, port: &str, change: impl FnOnce(&mut Vec<u8>)) {
+    let lock = Lock::read(&room.path("pipelines/tiny.lock")).unwrap().unwrap();
+    let entry = &lock.entries[item];
+    let root = room.path(".calvaria");
+    let store = Store::open(&root).unwrap();
+    let mut record = store.records(&entry.key).remove(&1).unwrap();
+    let mut bytes = fs::read(store.blob_path(&entry.outputs[port])).unwrap();
+    change(&mut bytes);
+    let forged = room.write("forged", &bytes);
+    let tree = measure(&forged).unwrap();
+    store.admit(&forged, &tree).unwrap();
+    record.outputs.insert(port.to_owned(), tree.blob);
+    fs::remove_dir_all(root.join("ac").join(entry.key.to_string())).unwrap();
+    fs::remove_file(root.join("index/records")).unwrap();
+    store.commit(&record).unwrap();
+}
+
+/// What would name this machine or its user.
+fn identities(room: &Room) -> Vec<String> {
+    let mut names = vec![
+        room.path("").to_string_lossy().trim_end_matches('/').to_owned(),
+        finished().to_string_lossy().into_owned(),
+        env!("CARGO_MANIFEST_DIR").to_owned(),
+    ];
+    names.extend(std::env::var("HOME"));
+    names.extend(fs::read_to_string("/etc/hostname").map(|name| name.trim().to_owned()));
+    names.extend(std::env::var("USER"));
+    // Names so short are in any file.
+    names.retain(|name| name.len() >= 5 && name != "/root");
+    names
+}
+
+fn names_in(bytes: &[u8], names: &[String]) -> Option<String> {
+    names.iter().find(|name| bytes.windows(name.len()).any(|window| window == name.as_bytes())).cloned()
+}
+
+#[test]
+fn acceptance_10_an_audit_names_stage_file_and_element() {
+    let room = study();
+    let before = room.contents();
+    let sound = room.json(&["audit", "threshold", "surface", "--json"]);
+    let verdicts: Vec<&str> =
+        sound["outputs"].as_array().unwrap().iter().map(|row| row["verdict"].as_str().unwrap()).collect();
+    assert!(verdicts.len() >= 3 && verdicts.iter().all(|verdict| *verdict == "equal"), "{sound}");
+    let kept = |mut files: std::collections::BTreeMap<PathBuf, Vec<u8>>| {
+        files.retain(|path, _| !path.ends_with("in-use"));
+        files
+    };
+    assert!(kept(before) == kept(room.contents()), "an audit changed the study");
+
+    forge(&room, "threshold@b", "label", |bytes| {
+        let voxel = bytes.len() - 5;
+        bytes[voxel] ^= 1;
+    });
+    let said = room.run(&["audit", "threshold"]);
+    assert_eq!(said.code, Some(4), "{}{}", said.out, said.err);
+    for word in ["threshold@b.label", "differs", "voxel (19, 23, 9)", "at byte", "equal conditions"] {
+        assert!(said.out.contains(word), "`{word}` is missing in\n{}", said.out);
+    }
+    assert!(said.err.contains("threshold@b gave other bytes for `label`"), "{}", said.err);
+}
+
+#[test]
+fn a_diff_tells_parameters_results_and_where_it_begins() {
+    let room = study();
+    room.write("before.lock", fs::read(room.path("pipelines/tiny.lock")).unwrap());
+    room.write("pipelines/tiny.yaml", PIPELINE.replace("hu: 250", "hu: 400"));
+    room.ok(&["run"]);
+    let same = room.run(&["diff", "pipelines/tiny.yaml", "pipelines/tiny.lock"]);
+    assert_eq!((same.code, same.out.trim()), (Some(0), "no difference"), "{}", same.err);
+
+    let said = room.run(&["diff", "pipelines/tiny.yaml", "before.lock", "--store", ".calvaria"]);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    for word in ["params.hu 400.0 -> 250.0", "first other result: threshold@b", "dsc", "compare@b"] {
+        assert!(said.out.contains(word), "`{word}` is missing in\n{}", said.out);
+    }
+    let runs = room.json(&["log", "--json"])["runs"].clone();
+    let run = |at: usize| runs[at]["run"].as_str().unwrap().to_owned();
+    let found = room.run(&["diff", &run(1), &run(0), "--json"]);
+    let found: Value = serde_json::from_str(&found.out).unwrap();
+    let dsc = found["metrics"].as_array().unwrap().iter().find(|metric| metric["name"] == "dsc").unwrap();
+    let case = &dsc["cases"][0];
+    let difference = case["after"].as_f64().unwrap() - case["before"].as_f64().unwrap();
+    assert_eq!(case["difference"].as_f64(), Some(difference));
+    assert_eq!(found["locks"]["items"][0]["begins"], true);
+    assert_eq!(room.run(&["diff", "nothing", "before.lock"]).code, Some(2));
+}
+
+#[test]
+fn a_bisection_finds_the_step_at_which_two_trainings_part() {
+    let (room, other) = (study(), study());
+    let mut step = 0;
+    forge(&other, "train", "history", |bytes| {
+        let mut history: Value = serde_json::from_slice(bytes).unwrap();
+        step = history["digests"][2]["step"].as_u64().unwrap();
+        for digest in history["digests"].as_array_mut().unwrap().iter_mut().skip(2) {
+            digest["weights_chain"] = "0".repeat(64).into();
+        }
+        *bytes = serde_json::to_vec(&history).unwrap();
+    });
+    other.ok(&["run"]);
+    let lock = other.path("pipelines/tiny.lock");
+    let said = room.run(&["diff", "pipelines/tiny.lock", lock.to_str().unwrap(), "--bisect"]);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert_eq!(step, 3);
+    assert!(said.out.contains("train: the weights differ first at step 3"), "{}", said.out);
+    assert!(said.out.contains("the same key gave other bytes"), "{}", said.out);
+}
+
+#[test]
+fn the_graph_the_log_and_items_can_be_looked_at() {
+    let room = study();
+    let text = room.ok(&["dag"]);
+    assert!(text.contains("phantom ×2") && text.contains("-> results/tiny/table1"), "{text}");
+    assert!(room.ok(&["dag", "--expand"]).contains("phantom@b"));
+    assert!(room.ok(&["dag", "--format", "mermaid"]).starts_with("flowchart TD\n"));
+    let dot = room.ok(&["dag", "--format", "dot", "--expand"]);
+    assert!(dot.starts_with("digraph \"tiny\" {") && dot.trim_end().ends_with('}'), "{dot}");
+    assert_eq!(room.ok(&["dag", "--format", "json"]), room.ok(&["dag", "--json"]));
+
+    room.ok(&["run"]);
+    let runs = room.json(&["log", "--json"])["runs"].clone();
+    assert_eq!(runs.as_array().unwrap().len(), 2);
+    assert_eq!(runs[0]["summary"]["ran"], 0, "the newest stands first");
+    assert_eq!(room.json(&["log", "--last", "--json"])["runs"][0], runs[0], "the last is the newest");
+    let first = runs[1]["run"].as_str().unwrap();
+    assert!(room.ok(&["log", "--run", first, "--item", "train"]).contains("finished"));
+    assert_eq!(runs[0]["lock"], runs[1]["lock"], "runs that change nothing keep one lock file");
+
+    let item = room.ok(&["show", "threshold@b"]);
+    let lock = Lock::read(&room.path("pipelines/tiny.lock")).unwrap().unwrap();
+    let digest = lock.entries["threshold@b"].outputs["label"].to_string();
+    for word in ["uses threshold", "tiny.yaml:17", "cached", "param   hu: 250.0", &digest] {
+        assert!(item.contains(word), "`{word}` is missing in\n{item}");
+    }
+    room.refuses(&["show", "thresold"], 2, &["did you mean `threshold`"]);
+}
+
+#[test]
+fn doctor_completions_and_manual_pages() {
+    let room = study();
+    fs::create_dir(room.path(&format!(".calvaria/tmp/{}.1.0", "ab".repeat(32)))).unwrap();
+    let said = room.run(&["doctor"]);
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    for word in ["version", "cores", "GFLOP/s", "memory", "store", "1 left by runs that were killed"] {
+        assert!(said.out.contains(word), "`{word}` is missing in\n{}", said.out);
+    }
+    room.write(".calvaria/format", "calvaria store 99\n");
+    let said = room.run(&["doctor", "--no-measure"]);
+    assert!(said.code == Some(3) && said.out.contains("another version"), "{}", said.out);
+
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = room.ok(&["completions", shell]);
+        assert!(script.contains("audit") && script.contains("jobs"), "{shell}");
+    }
+    let pages = room.ok(&["man", "pages"]);
+    assert!(pages.lines().count() > 30 && pages.contains("calvaria-model-import.1"), "{pages}");
+    let page = fs::read_to_string(room.path("pages/calvaria-audit.1")).unwrap().replace("\\-", "-");
+    assert!(page.contains("--vary") && !page.contains("--worker"), "{page}");
+    room.ok(&["man", "again"]);
+    let bytes = |folder| files_below(&room.path(folder)).into_values().collect::<Vec<_>>();
+    assert_eq!(bytes("pages"), bytes("again"));
+
+    let mut wrong = program(&room.path(""), &["schema"]);
+    wrong.env("CALVARIA_SIMD", "avx3");
+    assert_eq!(said_code(wrong), Some(2));
+    let mut scalar = program(&room.path(""), &["schema"]);
+    scalar.env("CALVARIA_SIMD", "scalar");
+    assert_eq!(said_code(scalar), Some(0));
+}
+
+fn said_code(command: Command) -> Option<i32> {
+    said(command).code
+}
+
+/// The program with no environment and no network, where the kernel lets an ordinary user have that.
+fn alone(binary: &Path, folder: &Path, arguments: &[&str]) -> Command {
+    let unshare = ["/usr/bin/unshare", "/bin/unshare"].into_iter().find(|path| Path::new(path).exists());
+    let allowed = unshare.filter(|unshare| {
+        Command::new(unshare)
+            .args(["-rn", "/bin/true"])
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    });
+    let mut command = match allowed {
+        Some(unshare) => {
+            let mut command = Command::new(unshare);
+            command.arg("-rn").arg(binary);
+            command
+        }
+        None => {
+            eprintln!("skipped: no network namespace here, replaying with an empty environment only");
+            Command::new(binary)
+        }
+    };
+    command.args(arguments).current_dir(folder).env_clear().env("PATH", "");
+    command
+}
+
+#[test]
+fn acceptance_19_a_pack_replays_offline_to_the_same_tables() {
+    let room = study();
+    let packed = room.json(&["pack", "-o", "tiny.tar", "--json"]);
+    assert_eq!(packed["binary"], true, "{packed}");
+    let elsewhere = Room::new();
+    fs::rename(room.path("tiny.tar"), elsewhere.path("tiny.tar")).unwrap();
+    drop(room);
+
+    // The stranger has nothing but the file: its program comes out of it.
+    pack::unpack(fs::File::open(elsewhere.path("tiny.tar")).unwrap(), &elsewhere.path("opened")).unwrap();
+    let binary = elsewhere.path("opened/bin/calvaria");
+    let stranger = |arguments: &[&str]| said(alone(&binary, &elsewhere.path(""), arguments));
+    let replay = stranger(&["replay", "tiny.tar", "--json"]);
+    assert_eq!(replay.code, Some(0), "{}{}", replay.out, replay.err);
+    let replay: Value = serde_json::from_str(&replay.out).unwrap();
+    assert_eq!((&replay["verdict"], &replay["executed"]), (&"equal".into(), &1.into()), "{replay}");
+    assert_eq!(replay["results"].as_array().unwrap().len(), 4, "csv, md, tex, json: {replay}");
+
+    let whole = stranger(&["replay", "tiny.tar", "--execute", "--json", "--to", "kept"]);
+    assert_eq!(whole.code, Some(0), "{}{}", whole.out, whole.err);
+    let whole: Value = serde_json::from_str(&whole.out).unwrap();
+    assert_eq!((&whole["verdict"], &whole["executed"]), (&"equal".into(), &7.into()), "{whole}");
+    assert!(elsewhere.path("kept/replayed/results/tiny/table1.csv").is_file());
+}
+
+#[test]
+fn a_pack_that_was_changed_or_cut_or_tells_another_result_is_refused() {
+    let room = study();
+    room.ok(&["pack", "--no-binary", "-o", "tiny.tar"]);
+    let bytes = fs::read(room.path("tiny.tar")).unwrap();
+    room.ok(&["pack", "--no-binary", "-o", "again.tar"]);
+    assert!(bytes == fs::read(room.path("again.tar")).unwrap(), "two packs of one study differ");
+    let mut changed = bytes.clone();
+    changed[bytes.len() / 2] ^= 1;
+    room.write("changed.tar", &changed);
+    room.write("cut.tar", &bytes[..bytes.len() / 2]);
+    for name in ["changed.tar", "cut.tar"] {
+        room.refuses(&["replay", name, "--to", "opened"], 4, &["no whole pack", "nothing was unpacked"]);
+    }
+
+    // A pack that is whole, but whose table is not what its records give.
+    pack::unpack(bytes.as_slice(), &room.path("opened")).unwrap();
+    let table = room.path("opened/results/tiny/table1.csv");
+    fs::write(&table, fs::read_to_string(&table).unwrap().replacen('0', "9", 1)).unwrap();
+    let mut forged = Vec::new();
+    let mut writer = pack::Writer::new(&mut forged);
+    for (path, contents) in files_below(&room.path("opened")) {
+        let name = path.strip_prefix(room.path("opened")).unwrap().to_str().unwrap().to_owned();
+        if name != pack::TREE {
+            writer.bytes(&name, &contents).unwrap();
+        }
+    }
+    writer.finish().unwrap();
+    room.write("forged.tar", &forged);
+    let said = room.run(&["replay", "forged.tar"]);
+    assert_eq!(said.code, Some(4), "{}{}", said.out, said.err);
+    assert!(
+        said.out.contains("differs  results/tiny/table1.csv") && said.out.contains("verdict: differs"),
+        "{}",
+        said.out
+    );
+    assert!(said.out.contains("equal    results/tiny/table1.md"), "{}", said.out);
+
+    room.write("pipelines/tiny.yaml", PIPELINE.replace("hu: 250", "hu: 251"));
+    room.refuses(&["pack", "-o", "new.tar"], 1, &["do not agree"]);
+    let manifest = room.path("data-manifests/tiny.yaml").display().to_string();
+    room.write("pipelines/tiny.yaml", PIPELINE.replace("../data-manifests/tiny.yaml", &manifest));
+    room.refuses(&["pack", "-o", "new.tar"], 2, &["a path of this machine", "tiny.yaml"]);
+}
+
+#[test]
+fn what_is_shared_names_no_machine_and_no_user() {
+    let room = study();
+    room.ok(&["pack", "--all", "--no-binary", "-o", "tiny.tar"]);
+    let names = identities(&room);
+    assert!(names.len() >= 2, "{names:?}");
+    let mut looked = 0;
+    for (path, bytes) in room.contents() {
+        let inside = path.strip_prefix(room.path("")).unwrap().to_string_lossy().into_owned();
+        let shared = [
+            "pipelines/tiny.lock",
+            "results/",
+            ".calvaria/ac/",
+            ".calvaria/runs/",
+            ".calvaria/cas/",
+            "tiny.tar",
+            "events.jsonl",
+        ];
+        if shared.iter().any(|start| inside.starts_with(start)) {
+            looked += 1;
+            assert_eq!(names_in(&bytes, &names), None, "{inside}");
+        }
+    }
+    assert!(looked > 30, "{looked} files were searched");
+}
+
+#[test]
+fn events_tell_what_was_cached_and_what_failed() {
+    let room = study();
+    room.run(&["run", "--events", "again.jsonl", "--set", "train.validate_last=1"]);
+    let events: Vec<Value> = fs::read_to_string(room.path("again.jsonl"))
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let outcomes = |outcome: &str| events.iter().filter(|event| event["outcome"] == outcome).count();
+    assert_eq!((outcomes("cached"), outcomes("ran"), outcomes("failed")), (6, 0, 1), "{events:?}");
+}
