@@ -1,18 +1,38 @@
-//! Finer anatomy of the skull: a vault of varying thickness, sutures, and the openings and edges of the base.
+//! Finer anatomy of the skull: a vault with eminences and of varying thickness, sutures, the openings and edges of the base.
 //!
 //! Chosen by `anatomy: detailed`. Everything is drawn per case from a stream of its own, so the head that it is added to
 //! stays the same. Ranges: thickness of the adult vault 3 to 10 mm, thicker at the back than at the sides (N. Lynnerup,
-//! Forensic Science International 117, 2001); oval foramen 5 to 8 mm long, jugular foramen 8 to 12 mm, carotid canal 5 to
-//! 7 mm wide (as in textbooks of skull-base anatomy); sutures below 1.5 mm wide in adults.
+//! Forensic Science International 117, 2001), at the temporal squama down to 2 mm (textbooks); oval foramen 5 to 8 mm long,
+//! jugular foramen 8 to 12 mm, carotid canal 5 to 7 mm wide (textbooks of skull-base anatomy); sutures below 1.5 mm wide
+//! in adults. How far brow, temples, parietal and occipital bones stand out is set by eye, a few millimetres.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::shape::{segment, smooth_min, smooth_step, tube};
+use super::{
+    shape::{segment, smooth_min, smooth_step, tube},
+    visage::{canal, ethmoid_box, ethmoid_cells},
+};
 use crate::{numeric::Stream, space::DVec3};
 
 /// Waves that the thickness of the vault is made of.
 const WAVES: usize = 5;
+
+/// Direction of the middle of the left temple, seen from the middle of the head.
+const TEMPLE: DVec3 = DVec3::new(0.88, -0.46, -0.08);
+
+/// Returns the direction of a point, folded to the left side, and how far it lies to the left, from -1 to 1.
+fn fold(p: DVec3) -> (DVec3, f64) {
+    // Lengths, breadths and heights differ: on a ball the bumps are round.
+    let d = (p / DVec3::new(72.0, 86.0, 72.0)).normalize_or(DVec3::Z);
+    (DVec3::new(d.x.abs(), d.y, d.z), d.x)
+}
+
+/// Returns a round bump on the ball of directions: 1 in its middle, 0 with a flat foot at its width.
+fn bump(d: DVec3, middle: DVec3, width: f64) -> f64 {
+    let inside = (1.0 - d.distance_squared(middle) / (width * width)).max(0.0);
+    inside * inside
+}
 
 /// The finer numbers of one head.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -23,6 +43,13 @@ pub struct Detail {
     pub wave_mm: f64,
     /// Share of the thickness waves that the outer table follows.
     pub table_wave: f64,
+    /// How far the vault stands out from its ellipsoid at parietal eminences, frontal eminences, brow and the back of the
+    /// head, and how far the temples lie in, mm.
+    pub relief_mm: [f64; 5],
+    /// How much more so on the left than on the right, as a share.
+    pub lopsided: [f64; 5],
+    /// By how much the wall is thinner at the temples, mm.
+    pub temple_thin_mm: f64,
     /// Width of the sutures, mm.
     pub suture_mm: f64,
     /// How far the sutures zigzag to either side, mm.
@@ -76,6 +103,9 @@ impl Detail {
             styloid_mm: draw(12.0, 30.0),
             septum_mm: draw(-3.0, 3.0),
             cell_mm: draw(3.0, 5.5),
+            relief_mm: [draw(1.0, 3.5), draw(0.5, 2.0), draw(1.0, 4.0), draw(1.0, 5.0), draw(3.0, 6.5)],
+            lopsided: [draw(-0.4, 0.4), draw(-0.4, 0.4), draw(-0.4, 0.4), draw(-0.4, 0.4), draw(-0.3, 0.3)],
+            temple_thin_mm: draw(1.2, 2.6),
         }
     }
 
@@ -86,7 +116,25 @@ impl Detail {
         // The frontal crest in the midline, and the cross inside the occipital bone: its upright and its arms.
         let front = ridge(p.x) * smooth_step(-45.0, -60.0, p.y) * smooth_step(35.0, 10.0, p.z);
         let back = ridge(p.x).max(ridge(p.z + 22.0)) * smooth_step(50.0, 65.0, p.y);
-        self.wave_mm * waves.sum::<f64>() + self.crest_mm * front.max(back)
+        let temple = self.temple_thin_mm * bump(fold(p).0, TEMPLE, 0.55);
+        self.wave_mm * waves.sum::<f64>() + self.crest_mm * front.max(back) - temple
+    }
+
+    /// Returns how far the outer table stands out from the smooth vault at a point of the head, mm.
+    pub(super) fn relief_mm(&self, p: DVec3) -> f64 {
+        let (d, left) = fold(p);
+        let height = |i: usize| self.relief_mm[i] * (1.0 + self.lopsided[i] * left);
+        let parietal = height(0) * bump(d, DVec3::new(0.62, 0.42, 0.66), 0.60);
+        let frontal = height(1) * bump(d, DVec3::new(0.34, -0.80, 0.50), 0.45);
+        let brow = height(2) * bump(d, DVec3::new(0.22, -0.97, -0.08), 0.42);
+        let back = height(3) * bump(d, DVec3::new(0.0, 1.0, 0.0), 0.50);
+        parietal + frontal + brow + back - height(4) * bump(d, TEMPLE, 0.62)
+    }
+
+    /// Returns the distance to the walls of the air cells between the orbits, in the face's coordinates.
+    pub(super) fn ethmoid_walls(&self, f: DVec3) -> f64 {
+        let labyrinth = ethmoid_box(f);
+        if labyrinth > 6.0 { labyrinth } else { (labyrinth - 0.8).max(-ethmoid_cells(f, self.cell_mm + 1.5)) }
     }
 
     /// Returns the distance to the nearest suture of the vault, mm, negative inside.
@@ -109,8 +157,8 @@ impl Detail {
         let spinous = segment(f, DVec3::new(29.0, -9.0, -34.0), DVec3::new(31.0, -9.0, -66.0)).0 - 1.3;
         let jugular = self.jugular_mm[usize::from(!left)];
         let jugular = tube(f, DVec3::new(25.0, 14.0, -44.0), DVec3::new(28.0, 10.0, -72.0), [jugular, 0.8 * jugular]);
-        let canal = [DVec3::new(27.0, 0.0, -64.0), DVec3::new(26.0, -1.0, -44.0), DVec3::new(13.0, -10.0, -40.0)];
-        let carotid = segment(f, canal[0], canal[1]).0.min(segment(f, canal[1], canal[2]).0) - self.carotid_mm;
+        let course = [DVec3::new(27.0, 0.0, -64.0), DVec3::new(26.0, -1.0, -44.0), DVec3::new(13.0, -10.0, -40.0)];
+        let carotid = canal(f, &course, self.carotid_mm);
         let hearing = segment(f, DVec3::new(20.0, 2.0, -38.0), DVec3::new(34.0, 0.0, -39.0)).0 - 2.2;
         let hypoglossal = segment(f, DVec3::new(10.0, 16.0, -54.0), DVec3::new(22.0, 10.0, -62.0)).0 - 2.0;
         let optic = segment(f, DVec3::new(8.0, -30.0, -32.0), DVec3::new(18.0, -40.0, -33.0)).0 - 2.4;
@@ -154,10 +202,11 @@ mod tests {
         for case in 0..20 {
             let detail = Detail::draw(&mut Seed([8; 32]).stream("detail", case));
             let most = detail.wave_mm * WAVES as f64;
+            let thin = detail.temple_thin_mm;
             let side =
                 (0..500).map(|i| detail.thicker_mm(DVec3::new(60.0, f64::from(i % 25) - 12.0, f64::from(i / 25))));
             let (low, high) = side.fold((f64::INFINITY, -f64::INFINITY), |(low, high), v| (low.min(v), high.max(v)));
-            assert!(low >= -most && high <= most && high - low > 0.05, "{low} to {high} mm");
+            assert!(low >= -most - thin && high <= most && high - low > 0.05, "{low} to {high} mm");
             let crest = detail.thicker_mm(DVec3::new(0.0, 80.0, 0.0)) - detail.crest_mm;
             assert!(crest.abs() <= most, "the cross of the occipital bone stands in the midline");
         }

@@ -18,6 +18,7 @@ use super::{
         orbit_wall, petrous, sphenoid_sinus, spine,
     },
     shape::{ellipsoid, rounded_box, smooth_max, smooth_step, tube},
+    visage::{ethmoid_cells, maxillary_pyramid},
 };
 use crate::space::DVec3;
 
@@ -121,10 +122,11 @@ impl Skull {
         let vault = a.wall_mm + a.wall_back_mm * y - a.wall_side_mm * x * x + 0.5 * z * z;
         let base = smooth_step(-12.0, -34.0, p.z);
         let vault = match &self.detail {
-            Some(detail) => (vault + detail.thicker_mm(p)).clamp(3.2, 11.0),
+            Some(detail) => (vault + detail.thicker_mm(p)).clamp(2.0, 11.0),
             None => vault.clamp(4.3, 7.6),
         };
         let wall_mm = vault * (1.0 - base) + 4.5 * base;
+        let round = self.detail.as_ref().map_or(round, |detail| round - detail.relief_mm(p));
         Braincase { outer_mm: smooth_max(round, floor, 18.0), wall_mm }
     }
 
@@ -138,6 +140,9 @@ impl Skull {
             return bone;
         }
         let q = self.face_from_head(p);
+        if let Some(detail) = &self.detail {
+            return self.fine_bone(detail, q, shell);
+        }
         let scale = self.anatomy.face_scale * self.anatomy.face_height;
         let f = DVec3::new(q.x.abs(), q.y, q.z);
         let mut add = |distance: f64, make| {
@@ -170,13 +175,6 @@ impl Skull {
         let foramen =
             tube(q, DVec3::new(0.0, 30.0, -30.0), DVec3::new(0.0, 36.0, -160.0), [self.anatomy.foramen_mm, 9.0]);
         bone.distance_mm = bone.distance_mm.max(-hollow).max(-foramen * scale);
-        if let Some(detail) = &self.detail {
-            bone.distance_mm = bone.distance_mm.max(-detail.openings(f, q.x > 0.0) * scale);
-            let piece = detail.pieces(f, q) * scale;
-            if piece < bone.distance_mm {
-                bone = Bone { distance_mm: piece, make: Make::Compact };
-            }
-        }
         bone
     }
 
@@ -192,7 +190,13 @@ impl Skull {
     /// Returns the distance to the nearest space that holds air (or sinus fluid), in face units, negative inside.
     pub(super) fn sinuses(&self, q: DVec3) -> f64 {
         let f = DVec3::new(q.x.abs(), q.y, q.z);
-        self.frontal_sinus(q).min(maxillary_sinus(f)).min(sphenoid_sinus(f)).min(nasal_air(f, q))
+        let air = self.frontal_sinus(q).min(self.cheek_air(f)).min(sphenoid_sinus(f)).min(nasal_air(f, q));
+        self.detail.as_ref().map_or(air, |detail| air.min(ethmoid_cells(f, detail.cell_mm + 1.5)))
+    }
+
+    /// Returns the distance to the maxillary sinus, in face units, negative inside.
+    pub(super) fn cheek_air(&self, f: DVec3) -> f64 {
+        if self.detail.is_some() { maxillary_pyramid(f, self.anatomy.orbit_scale) } else { maxillary_sinus(f) }
     }
 
     fn frontal_sinus(&self, q: DVec3) -> f64 {
@@ -204,7 +208,7 @@ impl Skull {
         ellipsoid(DVec3::new(q.x.abs() - 11.5, q.y + 76.5, q.z + 9.0), radii)
     }
 
-    fn teeth(&self, q: DVec3) -> f64 {
+    pub(super) fn teeth(&self, q: DVec3) -> f64 {
         let row = rounded_box(q - DVec3::new(0.0, -68.0, -95.5), DVec3::new(31.0, 22.0, 17.0), 1.0);
         if row > 3.0 {
             return row;

@@ -20,6 +20,9 @@ const TERMS: usize = 5;
 /// Depth of water at which an uncorrected image shows water as 0 HU, g/cm².
 const UNCORRECTED_DEPTH: f64 = 20.0;
 
+/// Bins of a view that are looked at together.
+const LANES: usize = 8;
+
 /// One energy bin.
 #[derive(Clone, Copy, Debug)]
 struct Bin {
@@ -104,6 +107,40 @@ impl Beam {
         Arrived { energy, energy_squared }
     }
 
+    /// Returns what arrives in each bin of a view: [`Beam::behind`] in single precision, eight bins at a time.
+    ///
+    /// Off by a few millionths, a hundredth of what a million photons are unsure of.
+    pub(super) fn behind_each(&self, areal: &[[f32; 3]]) -> Vec<Arrived> {
+        let bins: Vec<([f32; 3], f32, f32)> = self
+            .bins
+            .iter()
+            .map(|bin| {
+                let energy = bin.kev * bin.share;
+                (bin.attenuation.map(|value| -value as f32), energy as f32, (bin.kev * energy) as f32)
+            })
+            .collect();
+        let mut all = Vec::with_capacity(areal.len());
+        for chunk in areal.chunks(LANES) {
+            let mut lanes = [[0.0_f32; LANES]; 3];
+            for (lane, densities) in chunk.iter().enumerate() {
+                (0..3).for_each(|material| lanes[material][lane] = densities[material]);
+            }
+            let (mut energy, mut squared) = ([0.0_f32; LANES], [0.0_f32; LANES]);
+            for ([water, bone, iron], weight, weight_squared) in &bins {
+                for lane in 0..LANES {
+                    let left = exp(water * lanes[0][lane] + bone * lanes[1][lane] + iron * lanes[2][lane]);
+                    energy[lane] += weight * left;
+                    squared[lane] += weight_squared * left;
+                }
+            }
+            all.extend(chunk.iter().enumerate().map(|(lane, densities)| match densities {
+                [0.0, 0.0, 0.0] => self.open,
+                _ => Arrived { energy: f64::from(energy[lane]), energy_squared: f64::from(squared[lane]) },
+            }));
+        }
+        all
+    }
+
     /// Returns the signal without an object, keV per photon.
     pub(super) const fn open(&self) -> Arrived {
         self.open
@@ -151,6 +188,21 @@ impl Beam {
         let scaled = solve(normal);
         (0..TERMS).map(|i| scaled[i] / power(deepest, i)).collect()
     }
+}
+
+/// Returns e to the power of a number that is not positive, within a few millionths; below -80 the power at -80.
+///
+/// `x = n ln 2 + r`, a polynomial for e^r, and only `+ *` without a fused form: what every machine has in its widest
+/// lanes, with the same bits.
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    /// Adding and taking away this rounds to a whole number.
+    const ROUND: f32 = 12_582_912.0;
+    let x = if x > -80.0 { x } else { -80.0 };
+    let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    let r = (x - n * 0.693_145_75) - n * 1.428_606_8e-6;
+    let tail = 0.5 + r * (1.0 / 6.0 + r * (1.0 / 24.0 + r * (1.0 / 120.0 + r * (1.0 / 720.0))));
+    (1.0 + r * (1.0 + r * tail)) * f32::from_bits(((n as i32 + 127) << 23) as u32)
 }
 
 fn power(x: f64, n: usize) -> f64 {
@@ -201,6 +253,19 @@ mod tests {
         assert!((slope - beam.correction_slope(3.0)).abs() < 1e-6);
         // The energy that water's attenuation stands for: between 60 and 75 keV for a head at 120 kVp.
         assert!((0.0190..0.0206).contains(&beam.water_per_mm()), "{} per mm", beam.water_per_mm());
+    }
+
+    #[test]
+    fn all_bins_of_a_view_receive_what_one_would() {
+        let beam = Beam::new(120.0, 7.0, true);
+        let areal: Vec<[f32; 3]> =
+            (0..301_u16).map(|i| [f32::from(i) * 0.1, f32::from(i % 13) * 0.4, f32::from(i % 7 / 6) * 2.0]).collect();
+        for (each, densities) in beam.behind_each(&areal).iter().zip(&areal) {
+            let one = beam.behind(densities.map(f64::from));
+            assert!((each.energy / one.energy - 1.0).abs() < 1e-5, "{densities:?}");
+            assert!((each.energy_squared / one.energy_squared - 1.0).abs() < 1e-5, "{densities:?}");
+        }
+        assert_eq!(beam.behind_each(&[[0.0; 3]]), [beam.open()]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{material::Tissue, slice::Map};
 use crate::{
-    phantom::{metal::METAL_HU, scene::Scene},
+    phantom::{body::Body, metal::METAL_HU},
     space::{DVec3, Grid},
 };
 
@@ -16,10 +16,10 @@ const MOST_POINTS: usize = 5;
 /// Densities at a point, g/cm³: water, cortical bone, iron.
 type Densities = [f64; 3];
 
-/// Returns the maps of slice `z` of a grid of small voxels.
-pub(super) fn maps(scene: &Scene, grid: &Grid, z: usize) -> [Map; 3] {
+/// Returns the maps of slice `z` of a grid of small voxels, which are means over the slice's thickness.
+pub(super) fn maps(body: &dyn Body, grid: &Grid, thickness_mm: f64, z: usize) -> [Map; 3] {
     let side = grid.size[0];
-    let mut painter = Painter { scene, grid, z, tissue: Tissue::new(), planes: [const { Vec::new() }; 3] };
+    let mut painter = Painter { body, grid, thickness_mm, z, tissue: Tissue::new(), planes: [const { Vec::new() }; 3] };
     painter.planes = std::array::from_fn(|_| vec![0.0; side * side]);
     for y in (0..side).step_by(BLOCK) {
         for x in (0..side).step_by(BLOCK) {
@@ -30,8 +30,9 @@ pub(super) fn maps(scene: &Scene, grid: &Grid, z: usize) -> [Map; 3] {
 }
 
 struct Painter<'a> {
-    scene: &'a Scene,
+    body: &'a dyn Body,
     grid: &'a Grid,
+    thickness_mm: f64,
     z: usize,
     tissue: Tissue,
     planes: [Vec<f32>; 3],
@@ -47,8 +48,9 @@ impl Painter<'_> {
         let spacing_mm = self.grid.spacing_mm;
         let half = 0.5 * (edge as f64 - 1.0);
         let middle = DVec3::new(x as f64 + half, y as f64 + half, self.z as f64);
-        let sample = self.scene.sample(self.grid.world_from_voxel().transform_point3(middle));
-        let reach = 0.5 * (spacing_mm * DVec3::new(edge as f64, edge as f64, 1.0)).length();
+        let sample = self.body.sample(self.grid.world_from_voxel().transform_point3(middle));
+        let block_mm = DVec3::new(edge as f64 * spacing_mm.x, edge as f64 * spacing_mm.y, self.thickness_mm);
+        let reach = 0.5 * block_mm.length();
         if sample.clear_mm > reach {
             let densities = self.densities(middle, sample.hu);
             for row in y..(y + edge).min(side) {
@@ -71,15 +73,15 @@ impl Painter<'_> {
 
     /// Returns the mean over a voxel: 2 x 2 columns, each with heights of its own.
     fn average(&self, index: DVec3) -> Densities {
-        let heights = ((self.grid.spacing_mm.z / POINT_SPACING_MM).ceil() as usize).clamp(2, MOST_POINTS);
+        let heights = ((self.thickness_mm / POINT_SPACING_MM).ceil() as usize).clamp(2, MOST_POINTS);
         let count = 4 * heights;
         let mut sum = [0.0; 3];
         for i in 0..count {
             let (column, level) = (i % 4, i / 4);
             let across = DVec3::new((column % 2) as f64 - 0.5, (column / 2) as f64 - 0.5, 0.0) * 0.5;
             let up = (level as f64 + (column as f64 + 0.5) / 4.0) / heights as f64 - 0.5;
-            let at = index + across + DVec3::Z * up;
-            let hu = self.scene.sample(self.grid.world_from_voxel().transform_point3(at)).hu;
+            let at = index + across + DVec3::Z * (up * self.thickness_mm / self.grid.spacing_mm.z);
+            let hu = self.body.sample(self.grid.world_from_voxel().transform_point3(at)).hu;
             for (total, part) in sum.iter_mut().zip(self.densities(at, hu)) {
                 *total += part;
             }
@@ -91,7 +93,7 @@ impl Painter<'_> {
     fn densities(&self, index: DVec3, hu: f64) -> Densities {
         if hu >= METAL_HU {
             let world = self.grid.world_from_voxel().transform_point3(index);
-            return [0.0, 0.0, self.scene.iron_g_cm3(world)];
+            return [0.0, 0.0, self.body.iron_g_cm3(world)];
         }
         let [water, bone] = self.tissue.densities(hu);
         [water, bone, 0.0]

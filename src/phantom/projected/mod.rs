@@ -15,6 +15,8 @@ mod maps;
 mod material;
 mod poisson;
 mod protocol;
+#[cfg(test)]
+mod real_tests;
 mod slice;
 #[cfg(test)]
 mod tests;
@@ -24,11 +26,11 @@ use rayon::prelude::*;
 pub(super) use protocol::Wish;
 pub use protocol::{Kernel, Machine, Protocol};
 
-use super::scene::Scene;
+use super::body::Body;
 use crate::{
     fault::Result,
     numeric::Seed,
-    space::{DMat3, DVec3, Grid},
+    space::{DVec3, Grid},
     volume::Volume,
 };
 use beam::Beam;
@@ -50,13 +52,14 @@ const STORED_HU: (f64, f64) = (-1024.0, 3071.0);
 ///
 /// # Errors
 /// Usage when the grid of the maps has no room in memory's index.
-pub(super) fn acquire(scene: &Scene, protocol: &Protocol, grid: Grid, seed: Seed) -> Result<Volume<i16>> {
+pub(super) fn acquire(body: &dyn Body, protocol: &Protocol, grid: Grid, seed: Seed) -> Result<Volume<i16>> {
     let slices = slices(protocol, &grid);
+    let thickness_mm = protocol.thickness_mm.unwrap_or(grid.spacing_mm.z);
     let fine = fine_grid(&grid, slices.detector.bin_mm)?;
     let images: Vec<Vec<i16>> = (0..grid.size[2])
         .into_par_iter()
         .map(|z| {
-            let image = slices.image(&maps::maps(scene, &fine, z), seed, z);
+            let image = slices.image(&maps::maps(body, &fine, thickness_mm, z), seed, z);
             image.into_iter().map(|hu| stored(protocol, f64::from(hu))).collect()
         })
         .collect();
@@ -75,15 +78,22 @@ fn fine_grid(grid: &Grid, bin_mm: f64) -> Result<Grid> {
     let middle = 0.5 * (grid.world(0, 0, 0) + grid.world(nx - 1, ny - 1, 0));
     let half = 0.5 * (side as f64 - 1.0) * bin_mm;
     let spacing_mm = DVec3::new(bin_mm, bin_mm, grid.spacing_mm.z);
-    Grid::new([side, side, nz], middle - DVec3::new(half, half, 0.0), spacing_mm, DMat3::IDENTITY)
+    let corner = grid.direction * DVec3::new(half, half, 0.0);
+    Grid::new([side, side, nz], middle - corner, spacing_mm, grid.direction)
 }
 
 /// Returns what all slices of a scan share.
 fn slices<'a>(protocol: &'a Protocol, grid: &Grid) -> Slices<'a> {
     let pixel_mm = grid.spacing_mm.x.min(grid.spacing_mm.y);
+    let thickness_mm = protocol.thickness_mm.unwrap_or(grid.spacing_mm.z);
     let bin_mm = pixel_mm.clamp(BIN_MM.0, BIN_MM.1);
     let half_mm = 0.5 * grid.spacing_mm * DVec3::from_array(grid.size.map(|n| n as f64 - 1.0));
-    let radius_mm = half_mm.truncate().length().max(OBJECT_MM);
+    let pixels = Pixels {
+        size: [grid.size[0], grid.size[1]],
+        first_mm: [-half_mm.x, -half_mm.y],
+        spacing_mm: [grid.spacing_mm.x, grid.spacing_mm.y],
+    };
+    let radius_mm = pixels.radius_mm().max(OBJECT_MM);
     let by_bins = (VIEWS_PER_BIN * 2.0 * OBJECT_MM / bin_mm).round().clamp(VIEWS.0, VIEWS.1);
     let detector = Detector {
         bins: (2.0 * radius_mm / bin_mm).ceil() as usize + 4,
@@ -95,13 +105,9 @@ fn slices<'a>(protocol: &'a Protocol, grid: &Grid) -> Slices<'a> {
         beam: Beam::new(protocol.kvp, protocol.filter_mm, protocol.water_correction),
         filter: Filter::new(detector.bins, bin_mm, protocol.kernel.cut_per_mm(pixel_mm)),
         detector,
-        pixels: Pixels {
-            size: [grid.size[0], grid.size[1]],
-            first_mm: [-half_mm.x, -half_mm.y],
-            spacing_mm: [grid.spacing_mm.x, grid.spacing_mm.y],
-        },
+        pixels,
         // The dose does not depend on how finely the half turn is divided.
-        photons: protocol.photons_mm2 * bin_mm * grid.spacing_mm.z * VIEWS.1 / detector.views as f64,
+        photons: protocol.photons_mm2 * bin_mm * thickness_mm * VIEWS.1 / detector.views as f64,
         blur: super::blur::kernel(protocol.blur_mm / bin_mm),
     }
 }

@@ -3,6 +3,7 @@
 use std::f64::consts::PI;
 
 use super::*;
+use crate::space::DMat3;
 use slice::Map;
 
 /// A machine without errors of calibration.
@@ -17,6 +18,7 @@ fn protocol(kernel: Kernel) -> Protocol {
         kernel,
         views: Some(360),
         water_correction: true,
+        thickness_mm: None,
         gain: 1.0,
         offset_hu: 0.0,
     }
@@ -53,6 +55,18 @@ fn disc(side: usize, at_mm: [f64; 2], radius_mm: f64, density: f64) -> Map {
         (0..64).filter(|&i| inside(i)).count() as f64 / 64.0
     };
     Map::new(side, (0..side * side).map(|i| (density * covered(i % side, i / side)) as f32).collect())
+}
+
+/// Returns the map of a ring about the isocentre between two radii, mm; at its edges by the share of a pixel's width.
+pub(super) fn ring_map(side: usize, pixel_mm: f64, radii_mm: [f64; 2], density: f64) -> Map {
+    let middle = 0.5 * (side as f64 - 1.0);
+    let share = |i: usize| {
+        let (x, y) = ((i % side) as f64 - middle, (i / side) as f64 - middle);
+        let r = (x * x + y * y).sqrt();
+        let below = |radius: f64| (radius / pixel_mm - r + 0.5).clamp(0.0, 1.0);
+        below(radii_mm[1]) - below(radii_mm[0])
+    };
+    Map::new(side, (0..side * side).map(|i| (density * share(i)) as f32).collect())
 }
 
 fn nothing(side: usize) -> Map {
