@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! label ─▶ shares of bone, blurred within a voxel ─▶ bone: where they pass one half, less the opening
-//!   └────▶ closed and grown on a coarse grid ──────▶ skin; between skin and bone fat, else soft tissue
+//!   └────▶ closed, filled, grown on a coarse grid ─▶ skin; between skin and bone fat, else soft tissue
 //! ```
 
 use super::{
@@ -24,8 +24,8 @@ use crate::{
 const COARSE_MM: f64 = 4.0;
 /// Room around the label on the coarse grid, mm.
 const ROOM_MM: f64 = 24.0;
-/// A ball of this radius that fits outside the bone is outside the head, mm.
-const CLOSED_MM: f64 = 36.0;
+/// A ball of this radius that reaches a place from outside the bone has it outside the head, mm.
+const CLOSED_MM: f64 = 50.0;
 /// Thickness of the scalp, mm, and of the fat in it.
 const SCALP_MM: f64 = 7.0;
 const FAT_MM: f64 = 4.0;
@@ -189,7 +189,8 @@ fn coarse(bone: &Volume<u8>) -> (Volume<f32>, Volume<f32>) {
         let index = ((bone.grid.world(i % nx, i / nx % ny, i / nx / ny) - low) / COARSE_MM).round();
         touched.data[grid.index(index.x as usize, index.y as usize, index.z as usize)] = 1;
     }
-    let head = morphology::dilate(&morphology::close(&touched, CLOSED_MM), SCALP_MM);
+    let closed = components::fill_holes(&morphology::close(&touched, CLOSED_MM));
+    let head = morphology::dilate(&closed, SCALP_MM);
     let away = |label: &Volume<u8>| morphology::distance_mm2(label).map(f32::sqrt);
     let (from_head, from_air) = (away(&head), away(&head.map(|inside| 1 - inside)));
     let room = ROOM_MM as f32;

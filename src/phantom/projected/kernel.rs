@@ -10,7 +10,7 @@ impl Kernel {
     pub(super) fn cut_per_mm(self, pixel_mm: f64) -> f64 {
         let own: f64 = match self {
             Self::Soft => 0.9,
-            Self::Bone => 1.9,
+            Self::Bone => 2.6,
         };
         own.min(1.0 / pixel_mm)
     }
