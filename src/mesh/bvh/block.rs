@@ -85,9 +85,9 @@ impl Best {
         self.place as usize / LANES
     }
 
-    /// Looks at the triangles of the block at a position.
+    /// Looks at the triangles of the block at a position; returns whether one of them may be the best now.
     #[inline(always)]
-    pub(super) fn offer<L: Lanes>(&mut self, at: usize, block: &Block, p: DVec3) {
+    pub(super) fn offer<L: Lanes>(&mut self, at: usize, block: &Block, p: DVec3) -> bool {
         let point = [L::splat(p.x), L::splat(p.y), L::splat(p.z)];
         let (mut all, mut may_win) = ([0.0; LANES], false);
         let mut first = 0;
@@ -98,17 +98,27 @@ impl Best {
             first += L::N;
         }
         if may_win {
-            self.choose(at, block, p, &all);
+            self.choose(at, block, p, all);
         }
+        may_win
     }
 
     /// Of several triangles at the same distance the one with the lowest index wins.
-    fn choose(&mut self, at: usize, block: &Block, p: DVec3, squared: &[f64; LANES]) {
-        for (lane, (&squared, &triangle)) in squared.iter().zip(&block.triangles).enumerate() {
-            let squared = if squared.is_nan() { plain_squared(p, &block.corners(lane)) } else { squared };
-            if squared < self.squared || (squared == self.squared && triangle < self.triangle) {
-                *self = Self { squared, triangle, place: (at * LANES + lane) as u32 };
+    fn choose(&mut self, at: usize, block: &Block, p: DVec3, mut squared: [f64; LANES]) {
+        if squared.iter().sum::<f64>().is_nan() {
+            for (lane, squared) in squared.iter_mut().enumerate().filter(|(_, squared)| squared.is_nan()) {
+                *squared = plain_squared(p, &block.corners(lane));
             }
+        }
+        // Without a branch a lane: which one is nearest is anyone's guess.
+        let least = squared.iter().fold(f64::INFINITY, |least, &squared| if squared < least { squared } else { least });
+        let (mut triangle, mut lane) = (u32::MAX, 0);
+        for i in 0..LANES {
+            let wins = (squared[i] == least) & (block.triangles[i] < triangle);
+            (triangle, lane) = if wins { (block.triangles[i], i) } else { (triangle, lane) };
+        }
+        if least < self.squared || (least == self.squared && triangle < self.triangle) {
+            *self = Self { squared: least, triangle, place: (at * LANES + lane) as u32 };
         }
     }
 

@@ -108,8 +108,7 @@ impl Bvh {
         }
     }
 
-    /// Returns what [`closest`](Self::closest) returns for each of many points, several times faster where many of them
-    /// are near each other.
+    /// Returns what [`closest`](Self::closest) returns for each of many points, faster where they are near each other.
     #[must_use]
     pub fn closest_each(&self, points: &[DVec3]) -> Vec<Option<Hit>> {
         let found = many::closest(self.set, self, points);

@@ -72,12 +72,6 @@ impl Node {
         self.child[lane] = child;
     }
 
-    /// Returns the box of one child.
-    #[inline(always)]
-    pub(super) fn bounds(&self, lane: usize) -> Bounds {
-        Bounds { low: [0, 1, 2].map(|axis| self.low[axis][lane]), high: [0, 1, 2].map(|axis| self.high[axis][lane]) }
-    }
-
     /// Returns the node after `offset` nodes were put before those it names.
     pub(super) fn moved(mut self, offset: usize) -> Self {
         for child in self.child.iter_mut().filter(|child| **child != Child::NONE) {

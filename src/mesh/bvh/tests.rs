@@ -96,7 +96,7 @@ fn many_points_find_what_each_finds_alone_on_all_instruction_sets() {
 
 #[test]
 fn a_dense_surface_answers_many_points_as_it_answers_one() {
-    // A wavy sheet of small triangles: groups of points with lists, not walks.
+    // A wavy sheet of small triangles.
     let (side, step) = (120_u32, 0.3);
     let height = |x: u32, y: u32| f64::from((x * 7 + y * 13) % 11) * 0.05;
     let at = |i: u32| (i % side, i / side);

@@ -17,20 +17,27 @@ for_each_set!(pub(super) fn search_from(bvh: &Bvh, p: DVec3, near: usize) -> Bes
 pub(super) fn walk_from<L: Lanes>(bvh: &Bvh, p: DVec3, near: usize) -> Best {
     let mut best = Best::within(f64::INFINITY);
     best.offer::<L>(near, &bvh.blocks[near], p);
-    walk::<L>(bvh, p, best)
+    go_on::<L>(bvh, p, best, Child::leaf(near))
 }
 
 /// Returns the best triangle for a point, starting from what is known.
 #[inline(always)]
-pub(super) fn walk<L: Lanes>(bvh: &Bvh, p: DVec3, mut best: Best) -> Best {
+fn walk<L: Lanes>(bvh: &Bvh, p: DVec3, best: Best) -> Best {
+    go_on::<L>(bvh, p, best, Child::NONE)
+}
+
+/// Walks down from the root, past the block that has been seen.
+#[inline(always)]
+fn go_on<L: Lanes>(bvh: &Bvh, p: DVec3, mut best: Best, seen: Child) -> Best {
     let (reach, single) = (Reach::at(p), Bounds::near(p));
     let mut limit = reach.squared(best.squared);
     let mut waiting = Waiting::default();
     let mut next = bvh.root;
     loop {
         if let Some(at) = next.block() {
-            best.offer::<L>(at, &bvh.blocks[at], p);
-            limit = reach.squared(best.squared);
+            if next != seen && best.offer::<L>(at, &bvh.blocks[at], p) {
+                limit = reach.squared(best.squared);
+            }
         } else {
             let node = &bvh.nodes[next.at()];
             let (squared, mut within) = node.squared_gaps::<L>(&single, limit);
@@ -38,8 +45,9 @@ pub(super) fn walk<L: Lanes>(bvh: &Bvh, p: DVec3, mut best: Best) -> Best {
             while within != 0 {
                 let lane = within.trailing_zeros() as usize;
                 within &= within - 1;
-                if node.child[lane] != Child::NONE {
-                    waiting.push(squared[lane], node.child[lane], start);
+                let child = node.child[lane];
+                if child != Child::NONE && child != seen {
+                    waiting.push(squared[lane], child, start);
                 }
             }
         }
