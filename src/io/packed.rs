@@ -196,10 +196,14 @@ mod tests {
             assert_eq!(unpacked(&packed, packing, [2, 5]).unwrap(), (whole[2..7].to_vec(), true));
             assert!(unpacked(&packed, packing, [0, 12]).unwrap_err().what.contains("11 of 12"));
             assert!(unpacked(&packed[..packed.len() - 12], packing, [0, 11]).is_err(), "truncated");
-            // Bzip2 is held against its checksum before a byte comes out, or after the last.
+            // The checksum is the last thing of a stream; of gzip, a length follows, and of bzip2, bits that fill a byte.
             let mut wrong = packed.clone();
-            let last = wrong.len() - if packing == Packing::Gzip { 8 } else { 1 };
-            wrong[last] ^= 0x40;
+            let from_end = match packing {
+                Packing::Gzip => 8,
+                Packing::Zlib => 1,
+                Packing::Bzip2 => 3,
+            };
+            wrong[packed.len() - from_end] ^= 0x40;
             assert!(unpacked(&wrong, packing, [0, 11]).is_err(), "{packing:?}: a wrong checksum");
             let [large, larger] = [packed.len() * 8193, 1 << 40];
             for count in [large, larger] {

@@ -73,7 +73,11 @@ fn damage_one() {
         let bytes = mutate::damaged(&seeds, done);
         let kept = bytes.clone();
         let guard = Crash { name: parser.name, bytes: kept };
-        let cost = budget::measure(|| (parser.parse)(&bytes));
+        let mut cost = budget::measure(|| (parser.parse)(&bytes));
+        if cost.seconds > parsers::most_seconds(bytes.len()) {
+            // A parser that hangs does so again; a machine that was busy, or stopped us, does not.
+            cost = budget::measure(|| (parser.parse)(&bytes));
+        }
         assert!(cost.peak_bytes <= parsers::most_bytes(bytes.len()), "{} bytes for {}", cost.peak_bytes, bytes.len());
         assert!(cost.seconds <= parsers::most_seconds(bytes.len()), "{} s for {} bytes", cost.seconds, bytes.len());
         std::mem::forget(guard.defused());

@@ -120,7 +120,7 @@ fn numbers_and_lists_of_files_give_the_same_image() {
     assert!(outside.what.contains("outside") && outside.place.unwrap().ends_with("data file 2 of 2"));
     write("s2", &[3, 0, 0xFE]);
     assert!(refused("ElementDataFile = LIST\ns1\ns2").what.contains("the file has 3"));
-    assert!(refused("BinaryData = False\nElementDataFile = s1").what.contains("sample 0"));
+    assert!(refused("BinaryData = False\nElementDataFile = s1").what.contains("the text holds"));
     assert!(refused("BinaryData = False\nCompressedData = True\nElementDataFile = s1").what.contains("both"));
 }
 
