@@ -9,6 +9,8 @@ pub(super) struct Sample {
     pub(super) hu: f64,
     /// Radius around the point within which the density is the same, mm.
     pub(super) clear_mm: f64,
+    /// Radius around the point within which it differs by no more than soft tissues do: its mean may be taken from one point.
+    pub(super) even_mm: f64,
 }
 
 /// A head in the world of the scan, LPS mm.

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    shape::{segment, smooth_min, smooth_step, tube},
+    shape::{segment, smooth_min, smooth_step, tube, wave},
     visage::{canal, ethmoid_box, ethmoid_cells},
 };
 use crate::{numeric::Stream, space::DVec3};
@@ -111,7 +111,8 @@ impl Detail {
 
     /// Returns what is added to the thickness of the wall at a point of the head, mm.
     pub(super) fn thicker_mm(&self, p: DVec3) -> f64 {
-        let waves = self.waves.iter().map(|&[x, y, z, phase]| libm::sin(DVec3::new(x, y, z).dot(p) + phase));
+        let turns = |&[x, y, z, phase]: &[f64; 4]| (DVec3::new(x, y, z).dot(p) + phase) / std::f64::consts::TAU;
+        let waves = self.waves.iter().map(|numbers| wave(turns(numbers)));
         let ridge = |away: f64| (1.0 - (away / 10.0) * (away / 10.0)).max(0.0);
         // The frontal crest in the midline, and the cross inside the occipital bone: its upright and its arms.
         let front = ridge(p.x) * smooth_step(-45.0, -60.0, p.y) * smooth_step(35.0, 10.0, p.z);

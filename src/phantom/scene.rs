@@ -9,7 +9,7 @@ use super::{
     defect::Craniotomy,
     face::{ear_canal, eyeball, orbit},
     metal::{METAL_HU, Metal},
-    shape::{ellipsoid, smooth_max, smooth_min, tube},
+    shape::{ellipsoid, smooth_max, smooth_min, tube, wave},
     skull::{Bone, Braincase, Make, Skull},
     surgery::DRAIN_HU,
 };
@@ -37,17 +37,24 @@ pub(super) struct Scene {
 /// A density being decided, with the nearest boundary seen so far.
 struct Choice {
     clear_mm: f64,
+    even_mm: f64,
 }
 
 impl Choice {
     /// Returns whether the point is inside a shape, and remembers how near its surface is.
     fn inside(&mut self, distance_mm: f64) -> bool {
+        self.even_mm = self.even_mm.min(distance_mm.abs());
+        self.inside_soft(distance_mm)
+    }
+
+    /// As [`Choice::inside`], for a surface between soft tissues.
+    fn inside_soft(&mut self, distance_mm: f64) -> bool {
         self.clear_mm = self.clear_mm.min(distance_mm.abs());
         distance_mm < 0.0
     }
 
     fn density(self, hu: f64) -> Sample {
-        Sample { hu, clear_mm: self.clear_mm * TRUST }
+        Sample { hu, clear_mm: self.clear_mm * TRUST, even_mm: self.even_mm * TRUST }
     }
 }
 
@@ -56,7 +63,7 @@ impl Body for Scene {
         let p = self.head_from_world(world);
         let case = self.skull.braincase(p);
         let skin = self.skin(p, case);
-        let mut choice = Choice { clear_mm: f64::INFINITY };
+        let mut choice = Choice { clear_mm: f64::INFINITY, even_mm: f64::INFINITY };
         if choice.inside(self.metal.distance_mm(p)) {
             return choice.density(METAL_HU);
         }
@@ -245,7 +252,7 @@ impl Scene {
         // Between the muscles of face and neck there is fat.
         if self.skull.detail.is_some() && p.z < -20.0 {
             let sheet = (fold_mm(p, 47.0).abs() - 0.7).max(fold_mm(p + DVec3::splat(31.0), 83.0));
-            if choice.inside(sheet) {
+            if choice.inside_soft(sheet) {
                 return -80.0;
             }
         }
@@ -257,21 +264,20 @@ impl Scene {
 fn brain_hu(p: DVec3, below_mm: f64, choice: &mut Choice) -> f64 {
     let fold = fold_mm(p, 21.0).abs();
     let deep = below_mm - 15.0;
-    if choice.inside((fold - 0.7).max(deep)) {
+    if choice.inside_soft((fold - 0.7).max(deep)) {
         return 14.0;
     }
     // Grey matter lines the surface and the sulci, and lies in the middle.
     let ribbon = (fold - 3.4).max(deep - 3.0).min(below_mm - 5.5);
     let nuclei = ellipsoid(DVec3::new(p.x.abs() - 18.0, p.y, p.z - 2.0), DVec3::new(9.0, 19.0, 11.0));
-    if choice.inside(ribbon.min(nuclei)) { 38.0 } else { 29.0 }
+    if choice.inside_soft(ribbon.min(nuclei)) { 38.0 } else { 29.0 }
 }
 
 /// Returns the distance to a sheet that winds through space with a period, mm, signed by its side: a gyroid.
 fn fold_mm(p: DVec3, period_mm: f64) -> f64 {
-    let q = p * (std::f64::consts::TAU / period_mm);
-    let [x, y, z] = q.to_array().map(libm::sincos);
-    // The steepest slope of the sum is about 1.7 per radian.
-    (x.0 * y.1 + y.0 * z.1 + z.0 * x.1) * period_mm / (std::f64::consts::TAU * 1.7)
+    let [x, y, z] = (p / period_mm).to_array().map(|turns| (wave(turns), wave(turns + 0.25)));
+    // The steepest slope of the sum is about 1.7 a radian; parabolas are steeper than sines by a quarter.
+    (x.0 * y.1 + y.0 * z.1 + z.0 * x.1) * period_mm / (std::f64::consts::TAU * 2.1)
 }
 
 /// Returns the distance to the shell of the head-rest, in the world's axes from the middle of the head, mm.

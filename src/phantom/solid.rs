@@ -140,16 +140,18 @@ impl Body for Solid {
         let skin = interpolated(&self.skin_mm, place, ROOM_MM);
         let bone_away = interpolated(&self.bone_away_mm, place, ROOM_MM) - slack;
         if bone_away < 0.0 && self.opened_mm(label) < 0.0 {
-            return Sample { hu: BONE_HU, clear_mm: 0.0 };
+            return Sample { hu: BONE_HU, clear_mm: 0.0, even_mm: 0.0 };
         }
         if skin > 0.0 {
             let shell = rest(world - self.middle_mm);
             let hu = if shell < 0.0 { self.rest_hu } else { AIR_HU };
-            return Sample { hu, clear_mm: 0.6 * shell.abs().min(skin).min(bone_away.max(0.0)) };
+            let clear_mm = 0.6 * shell.abs().min(skin).min(bone_away.max(0.0));
+            return Sample { hu, clear_mm, even_mm: clear_mm };
         }
         let edge = (skin + FAT_MM).abs().min(-skin);
         let hu = if skin > -FAT_MM { FAT_HU } else { SOFT_HU };
-        Sample { hu, clear_mm: 0.6 * edge.min(bone_away.max(0.0)) }
+        let clear_mm = 0.6 * edge.min(bone_away.max(0.0));
+        Sample { hu, clear_mm, even_mm: clear_mm }
     }
 
     fn iron_g_cm3(&self, _: DVec3) -> f64 {

@@ -11,7 +11,7 @@ const BLOCK: usize = 32;
 /// Distance between sample points that is fine enough, mm.
 const POINT_SPACING_MM: f64 = 1.0;
 /// Most sample points across a slice.
-const MOST_POINTS: usize = 5;
+const MOST_POINTS: usize = 4;
 
 /// Densities at a point, g/cm³: water, cortical bone, iron.
 type Densities = [f64; 3];
@@ -39,7 +39,8 @@ struct Painter<'a> {
 }
 
 impl Painter<'_> {
-    /// Fills a block: at once when no boundary is near, else its quarters.
+    /// Fills a block: at once when no boundary is near, else its quarters. One pixel with none but soft tissues near has the
+    /// density of its middle.
     fn fill(&mut self, x: usize, y: usize, edge: usize) {
         let side = self.grid.size[0];
         if x >= side || y >= side {
@@ -51,7 +52,7 @@ impl Painter<'_> {
         let sample = self.body.sample(self.grid.world_from_voxel().transform_point3(middle));
         let block_mm = DVec3::new(edge as f64 * spacing_mm.x, edge as f64 * spacing_mm.y, self.thickness_mm);
         let reach = 0.5 * block_mm.length();
-        if sample.clear_mm > reach {
+        if sample.clear_mm > reach || (edge == 1 && sample.even_mm > reach) {
             let densities = self.densities(middle, sample.hu);
             for row in y..(y + edge).min(side) {
                 for (plane, value) in self.planes.iter_mut().zip(densities) {

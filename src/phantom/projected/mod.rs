@@ -40,7 +40,7 @@ use slice::{Detector, Pixels, Slices};
 /// Radius about the isocentre within which head and head-rest lie, mm.
 const OBJECT_MM: f64 = 125.0;
 /// Widths of a detector bin that are simulated, mm.
-const BIN_MM: (f64, f64) = (0.4, 1.0);
+const BIN_MM: (f64, f64) = (0.4, 1.25);
 /// Views for each bin across the object: π/2 would do at its rim.
 const VIEWS_PER_BIN: f64 = 1.62;
 /// Fewest and most views by that rule.
