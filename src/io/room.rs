@@ -1,48 +1,24 @@
-//! Memory for the values of an image. A scan has 200 MB of them: in pages of 4 kB the system is asked 50,000 times, which takes
-//! as long as reading them; large pages are asked for where the system has them.
+//! Memory for the values of an image, in large pages where the system has them.
+
+use crate::numeric::prefer_large_pages;
 
 /// Returns so many zeros.
 pub(super) fn zeros(count: usize) -> Vec<f32> {
     let mut values = vec![0.0; count];
-    prefer_large_pages(&mut values);
+    in_large_pages(&mut values);
     values
 }
 
 /// Returns an empty vector with room for so many values.
 pub(super) fn with_capacity(count: usize) -> Vec<f32> {
     let mut values = Vec::with_capacity(count);
-    prefer_large_pages(&mut values);
+    in_large_pages(&mut values);
     values
 }
 
-/// The size of a large page; where the system's are larger, the advice is merely of no use.
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
-const PAGE: usize = 2 << 20;
-
-/// Asks for large pages for a vector's memory, which changes nothing of what is in it.
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
-#[expect(unsafe_code, reason = "the standard library has no word for this advice to the system")]
-fn prefer_large_pages(values: &mut Vec<f32>) {
-    use std::ffi::{c_int, c_void};
-
-    /// `MADV_HUGEPAGE` of <linux/mman.h>.
-    const HUGE_PAGE: c_int = 14;
-    // SAFETY: the signature is that of madvise(2) in the C library that the standard library is linked to.
-    unsafe extern "C" {
-        fn madvise(start: *mut c_void, length: usize, advice: c_int) -> c_int;
-    }
-    let start = values.as_mut_ptr().cast::<u8>();
-    let before = start.align_offset(PAGE);
-    let bytes = (values.capacity() * size_of::<f32>()).saturating_sub(before) / PAGE * PAGE;
-    if bytes > PAGE {
-        // SAFETY: these bytes are within the vector's allocation, and this advice neither reads nor writes them. A system
-        // that does not know it refuses, and all is as it was.
-        unsafe { madvise(start.wrapping_add(before).cast(), bytes, HUGE_PAGE) };
-    }
+fn in_large_pages(values: &mut Vec<f32>) {
+    prefer_large_pages(values.as_mut_ptr().cast(), values.capacity() * size_of::<f32>());
 }
-
-#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
-fn prefer_large_pages(_: &mut Vec<f32>) {}
 
 #[cfg(test)]
 mod tests {
