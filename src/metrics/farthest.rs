@@ -7,10 +7,13 @@ use rayon::prelude::*;
 
 use super::{
     defect::{Bits, Regions},
-    distances::{Measured, Part, Target},
+    distances::{Measured, Part, Reading, Target},
     quadrature,
 };
-use crate::mesh::{Mesh, bvh::closest_on_triangle};
+use crate::{
+    mesh::{Mesh, bvh::closest_on_triangle},
+    space::DVec3,
+};
 
 /// How far the answer may be from the largest distance, mm, unless that takes too many pieces.
 const CLOSE_MM: f64 = 1e-4;
@@ -25,42 +28,80 @@ pub(super) struct Farthest {
     pub(super) bound_mm: f64,
 }
 
-/// Returns the largest distance within one region; nothing when no sample lies there.
+/// Returns the largest distance within each of some regions; nothing where no sample lies.
 pub(super) fn farthest(
     mesh: &Mesh,
     measured: &Measured,
     target: &Target<'_>,
     regions: &Regions<'_>,
-    region: Bits,
-) -> Option<Farthest> {
-    let inside = measured.samples.iter().filter(|sample| sample.at & region != 0);
-    let mut best_mm = inside.map(|sample| sample.distance_mm.abs()).reduce(f64::max)?;
-    for (p, reading) in mesh.vertices.iter().zip(&measured.vertices) {
-        let Some(reading) = reading.filter(|reading| reading.distance_mm.abs() > best_mm) else { continue };
-        if regions.of(*p) & region != 0 {
-            best_mm = reading.distance_mm.abs();
-        }
-    }
-    let may_be_farther = |at_most_mm: f64, best_mm: f64| at_most_mm > best_mm + CLOSE_MM;
-    let mut triangles: Vec<u32> = measured
-        .samples
-        .iter()
-        .filter(|s| s.maybe & region != 0 && may_be_farther(f64::from(s.at_most_mm), best_mm))
-        .map(|s| s.triangle)
-        .collect();
-    triangles.sort_unstable();
-    triangles.dedup();
-    let part = |&triangle: &u32| {
-        let [a, b, c] = mesh.triangles[triangle as usize].map(|v| measured.vertices[v as usize]);
-        Some(Part { piece: quadrature::whole(mesh, triangle as usize)?, readings: [a?, b?, c?], triangle })
+    wanted: &[Bits],
+) -> Vec<Option<Farthest>> {
+    let bests: Vec<Option<f64>> = wanted.iter().map(|&region| best_mm(mesh, measured, regions, region)).collect();
+    // The regions overlap: what may be farther in any of them is looked at once.
+    let in_which = |at_most_mm: f64, maybe: Bits| {
+        let open = |(&region, best_mm): (&Bits, &Option<f64>)| {
+            if best_mm.is_some_and(|best_mm| may_be_farther(at_most_mm, best_mm)) { region & maybe } else { 0 }
+        };
+        wanted.iter().zip(&bests).map(open).fold(0, |all, region| all | region)
     };
+    let mut triangles: Vec<(u32, Bits)> = measured
+        .samples
+        .par_iter()
+        .map(|s| (s.triangle, in_which(f64::from(s.at_most_mm), s.maybe)))
+        .filter(|&(_, which)| which != 0)
+        .collect();
+    triangles.sort_unstable_by_key(|&(triangle, _)| triangle);
+    triangles.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        kept.1 |= if same { next.1 } else { 0 };
+        same
+    });
+    let enough_mm = bests.iter().flatten().fold(f64::INFINITY, |least, &best_mm| least.min(best_mm)) + CLOSE_MM;
+    let limited = |&(triangle, which): &(u32, Bits)| {
+        let [a, b, c] = mesh.triangles[triangle as usize].map(|v| measured.vertices[v as usize]);
+        let part = Part { piece: quadrature::whole(mesh, triangle as usize)?, readings: [a?, b?, c?], triangle };
+        let at_most_mm = at_most_mm(&part, target, enough_mm);
+        let which = in_which(at_most_mm, which);
+        (which != 0).then_some((part, at_most_mm, which))
+    };
+    let open: Vec<(Part, f64, Bits)> = triangles.par_iter().filter_map(limited).collect();
+    let narrowed = |(&region, best_mm): (&Bits, &Option<f64>)| {
+        let here = open.iter().filter(|(_, _, which)| which & region != 0);
+        let open = here.map(|&(part, at_most_mm, _)| (part, at_most_mm)).collect();
+        best_mm.map(|best_mm| narrow(open, best_mm, target, regions, region))
+    };
+    wanted.par_iter().zip(&bests).map(narrowed).collect()
+}
+
+fn may_be_farther(at_most_mm: f64, best_mm: f64) -> bool {
+    at_most_mm > best_mm + CLOSE_MM
+}
+
+/// Returns the largest distance that was measured within a region.
+fn best_mm(mesh: &Mesh, measured: &Measured, regions: &Regions<'_>, region: Bits) -> Option<f64> {
+    let inside = measured.samples.par_iter().filter(|sample| sample.at & region != 0);
+    let best_mm = inside.map(|sample| sample.distance_mm.abs()).reduce_with(f64::max)?;
+    let farther = |(p, reading): (&DVec3, &Option<Reading>)| {
+        let distance_mm = reading.as_ref()?.distance_mm.abs();
+        (distance_mm > best_mm && regions.of(*p) & region != 0).then_some(distance_mm)
+    };
+    let vertices = mesh.vertices.par_iter().zip(&measured.vertices);
+    vertices.filter_map(farther).reduce_with(f64::max).map_or(Some(best_mm), |farther_mm| Some(best_mm.max(farther_mm)))
+}
+
+/// Cuts the parts that may be farther than the best until none is left.
+fn narrow(
+    mut open: Vec<(Part, f64)>,
+    mut best_mm: f64,
+    target: &Target<'_>,
+    regions: &Regions<'_>,
+    region: Bits,
+) -> Farthest {
     // A part that is certain to be no farther goes at once: the best only grows.
     let limited = |part: Part, best_mm: f64| {
         let at_most_mm = at_most_mm(&part, target, best_mm + CLOSE_MM);
         may_be_farther(at_most_mm, best_mm).then_some((part, at_most_mm))
     };
-    let mut open: Vec<(Part, f64)> =
-        triangles.par_iter().filter_map(part).filter_map(|part| limited(part, best_mm)).collect();
     let mut looked_at = 0;
     for _ in 0..ROUNDS {
         looked_at += 4 * open.len();
@@ -80,7 +121,7 @@ pub(super) fn farthest(
         open = quarters.into_par_iter().filter_map(|part| limited(part, best_mm)).collect();
     }
     let at_most_mm = open.iter().map(|(_, at_most_mm)| *at_most_mm).fold(best_mm + CLOSE_MM, f64::max);
-    Some(Farthest { distance_mm: best_mm, bound_mm: at_most_mm - best_mm })
+    Farthest { distance_mm: best_mm, bound_mm: at_most_mm - best_mm }
 }
 
 /// Returns a distance that no point of the part exceeds: the least that is known, or any that is not above `enough_mm`.

@@ -220,7 +220,9 @@ pub fn compare_surfaces(pred: &Mesh, gold: &Mesh, setting: &Setting<'_>) -> Comp
     wanted.extend(regions.has_margin().then_some(Regions::WHOLE));
     let defect = setting.defect.is_some();
     wanted.extend((0..near_mm.len()).filter(|_| defect).map(Regions::near_bit));
-    let found: Vec<Columns> = wanted.par_iter().map(|&region| columns(&from_pred, &from_gold, region)).collect();
+    let farthest = from_pred.farthest(&wanted);
+    let columns = |(&region, farthest)| columns(&from_pred, &from_gold, region, farthest);
+    let found: Vec<Columns> = wanted.par_iter().zip(farthest).map(columns).collect();
     let near_from = found.len() - if defect { near_mm.len() } else { 0 };
     let near = |which: usize| if defect { found[near_from + which] } else { Columns::nothing(Status::NoDefect) };
     let deviation = |reading: &Option<_>| reading.map_or(f32::NAN, |r: super::distances::Reading| r.distance_mm as f32);
@@ -323,12 +325,12 @@ impl<'a> Directed<'a> {
         Integrals::total(&self.measured.samples.par_chunks(256).map(add).collect::<Vec<_>>())
     }
 
-    fn farthest(&self, region: Bits) -> Option<Farthest> {
-        farthest(self.mesh, &self.measured, &self.target, self.regions, region)
+    fn farthest(&self, wanted: &[Bits]) -> Vec<Option<Farthest>> {
+        farthest(self.mesh, &self.measured, &self.target, self.regions, wanted)
     }
 }
 
-fn columns(from_pred: &Directed<'_>, from_gold: &Directed<'_>, region: Bits) -> Columns {
+fn columns(from_pred: &Directed<'_>, from_gold: &Directed<'_>, region: Bits, farthest: Option<Farthest>) -> Columns {
     let ordered = [from_pred, from_gold].map(|from| from.sorted.within(region));
     let [pred, gold] = [from_pred, from_gold].map(|from| from.integrals(region));
     let mean = |sum: f64, area: f64| (area > 0.0).then(|| sum / area);
@@ -338,7 +340,6 @@ fn columns(from_pred: &Directed<'_>, from_gold: &Directed<'_>, region: Bits) -> 
         let close = ordered.each_ref().map(|ordered| ordered.weight_up_to(tolerance + ROUNDING_MM));
         mean(close[0] + close[1], ordered[0].weight() + ordered[1].weight())
     };
-    let farthest = from_pred.farthest(region);
     Columns {
         status: match [&pred, &gold].map(|integrals| integrals.area_mm2 > 0.0) {
             [true, true] => Status::Ok,
