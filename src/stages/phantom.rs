@@ -14,7 +14,7 @@ use crate::{
 /// Core seconds for a view and a pixel of a slice, projected and back again.
 const PROJECTED_S: f64 = 4e-9;
 /// Core seconds for a pixel of a slice's maps of materials.
-const MAPS_S: f64 = 3e-6;
+const MAPS_S: f64 = 2e-6;
 
 /// Simulates one case from the study seed and the case id.
 #[derive(Debug)]
