@@ -23,13 +23,13 @@ const PAGE: usize = 2 << 20;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 #[expect(unsafe_code, reason = "the standard library has no word for this advice to the system")]
 fn prefer_large_pages(values: &mut Vec<f32>) {
-    use std::ffi::{c_int, c_void};
+    use std::ffi::c_int;
 
     /// `MADV_HUGEPAGE` of <linux/mman.h>.
     const HUGE_PAGE: c_int = 14;
     // SAFETY: the signature is that of madvise(2) in the C library that the standard library is linked to.
     unsafe extern "C" {
-        fn madvise(start: *mut c_void, length: usize, advice: c_int) -> c_int;
+        fn madvise(start: *mut u8, length: usize, advice: c_int) -> c_int;
     }
     let start = values.as_mut_ptr().cast::<u8>();
     let before = start.align_offset(PAGE);
@@ -37,7 +37,7 @@ fn prefer_large_pages(values: &mut Vec<f32>) {
     if bytes > PAGE {
         // SAFETY: these bytes are within the vector's allocation, and this advice neither reads nor writes them. A system
         // that does not know it refuses, and all is as it was.
-        unsafe { madvise(start.wrapping_add(before).cast(), bytes, HUGE_PAGE) };
+        unsafe { madvise(start.wrapping_add(before), bytes, HUGE_PAGE) };
     }
 }
 
