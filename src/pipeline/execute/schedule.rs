@@ -1,13 +1,18 @@
 //! The walk over the plan: nodes whose inputs are settled are taken in the order of the plan, by as many threads as jobs.
+//!
+//! The threads are those of one pool, and the parallel loops of a stage run on them too. A thread that finds no node to begin
+//! takes pieces of the loops of others, so the last long stage gets all cores; and stages that run side by side do not bring
+//! threads of their own, which would only be in each other's way.
 
 use std::{
     any::Any,
     collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, atomic::Ordering},
-    thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
+
+use rayon::{ThreadPoolBuilder, Yield};
 
 use super::{Binding, Context, Fields, NodeResult, Options, Outcome, Report, bind, bind::Keyed};
 use crate::{
@@ -21,6 +26,8 @@ use crate::{
 
 /// Stages recurse (trees over millions of triangles), and threads get a fraction of the main thread's stack.
 const STACK_BYTES: usize = 16 << 20;
+/// How long a thread with nothing to do waits before it looks again for a piece of work: at first, and at most.
+const PAUSE: [Duration; 2] = [Duration::from_micros(20), Duration::from_millis(2)];
 
 /// One walk over a plan.
 pub(super) struct Pass<'a> {
@@ -92,15 +99,11 @@ impl<'a> Pass<'a> {
     pub(super) fn run(self) -> Report {
         let begun = Instant::now();
         let dependents = dependents(self.plan);
-        thread::scope(|scope| {
-            let spawn =
-                |_| thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, || self.work(&dependents));
-            let workers = (0..self.options.jobs.max(1)).map_while(|i| spawn(i).ok()).count();
-            if workers == 0 {
-                // The system gives no thread: this one does the work.
-                self.work(&dependents);
-            }
-        });
+        match ThreadPoolBuilder::new().num_threads(self.options.jobs.max(1)).stack_size(STACK_BYTES).build() {
+            Ok(pool) => drop(pool.broadcast(|_| self.work(&dependents))),
+            // The system gives no threads: this one does the work.
+            Err(_) => self.work(&dependents),
+        }
         let signal = self.options.cancelled.load(Ordering::Relaxed);
         let skipped = || Done { outcome: Outcome::Skipped { why: "never reached".into() }, result: None };
         let done: Vec<Done> = self.done.into_iter().map(|slot| slot.into_inner().unwrap_or_else(skipped)).collect();
@@ -157,8 +160,9 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Waits for a node to become ready; none when all are settled.
+    /// Waits for a node to become ready, and helps with loops of others meanwhile; none when all are settled.
     fn take(&self) -> Option<usize> {
+        let [mut pause, longest] = PAUSE;
         let mut board = self.board();
         loop {
             if board.left == 0 {
@@ -167,7 +171,13 @@ impl<'a> Pass<'a> {
             if let Some(index) = board.ready.pop_first() {
                 return Some(index);
             }
-            board = self.changed.wait(board).unwrap_or_else(PoisonError::into_inner);
+            drop(board);
+            let helped = rayon::yield_now() == Some(Yield::Executed);
+            pause = if helped { PAUSE[0] } else { longest.min(2 * pause) };
+            board = self.board();
+            if !helped && board.ready.is_empty() && board.left > 0 {
+                board = self.changed.wait_timeout(board, pause).unwrap_or_else(PoisonError::into_inner).0;
+            }
         }
     }
 

@@ -9,6 +9,7 @@ mod caching;
 mod crash;
 mod explaining;
 mod failing;
+mod helping;
 mod locking;
 mod safety;
 
