@@ -11,7 +11,7 @@ use std::ops::Range;
 use super::{
     buffer::Buffer,
     lanes::{Lanes, multiversion},
-    maps::{MARGIN, Size, View},
+    maps::{MARGIN, Maps, Size, View},
 };
 use crate::model::border::Border;
 
@@ -35,8 +35,21 @@ const EDGES: usize = 3;
 pub(super) struct Delta {
     pub(super) gradients: View,
     pub(super) channel: usize,
+    /// What [`finish_delta`] wrote, and the number of the map there.
+    pub(super) edges: View,
+    pub(super) member: usize,
     pub(super) dilation: usize,
     pub(super) border: Border,
+}
+
+/// Numbers of one row's images of its edge tiles: `[column tap][edge tile][64]`.
+const RECORD: usize = 3 * EDGES * SPAN;
+
+/// Returns room for what the column taps see of each row of some maps' δ in its edge tiles: a slice of such records. They are
+/// written once a row, and read by each of the rows that a row tap brings there, first for the maps of the group, then for
+/// those before it.
+pub(super) fn edges(size: Size, maps: usize) -> Maps {
+    Maps::new(Size { rows: size.rows, columns: RECORD }, maps)
 }
 
 /// Where the nine adjoint images of a tile lie.
@@ -66,11 +79,17 @@ pub(super) struct Adjoint {
     taps: Vec<Taps>,
     /// For each map the first tile behind the inner ones, which begin with number 1; or 1.
     inner_ends: Vec<usize>,
-    /// Rows onto which another was reflected, `[row][map][row tap]`.
+    /// Rows onto which another was reflected, `[row][map][row tap]`, and their records.
     sums: Buffer,
-    /// `[row][map][tap][edge tile][64]`.
-    edges: Buffer,
+    records: Buffer,
     zeros: Buffer,
+}
+
+/// What a row tap reads: a row's first pixel, and the row's record.
+#[derive(Clone, Copy)]
+struct Source {
+    row: *const f32,
+    record: *const f32,
 }
 
 impl Adjoint {
@@ -87,8 +106,8 @@ impl Adjoint {
             taps,
             inner_ends: vec![1; maps],
             sums,
-            edges: Buffer::any(rows * maps * EDGES * 9 * SPAN),
-            zeros: Buffer::zeros(length(size)),
+            records: Buffer::any(rows * maps * 3 * RECORD),
+            zeros: Buffer::zeros(length(size).max(RECORD)),
         }
     }
 
@@ -110,47 +129,80 @@ impl Adjoint {
     /// As the function [`fill`].
     #[inline(always)]
     unsafe fn fill<L: Lanes>(&mut self, (row, map): (usize, usize), y: usize, delta: &Delta) {
-        let Size { rows, columns } = self.size;
-        let Delta { gradients, channel, dilation: d, border } = *delta;
-        let mut sources = [self.zeros.as_ptr().wrapping_add(MARGIN); 3];
+        let nothing = Source { row: self.zeros.as_ptr().wrapping_add(MARGIN), record: self.zeros.as_ptr() };
+        let mut sources = [nothing; 3];
         for (ky, source) in sources.iter_mut().enumerate() {
-            match readers(y, ky, rows, d, border) {
+            match readers(y, ky, self.size.rows, delta.dilation, delta.border) {
                 [Some(direct), Some(reflected)] => {
-                    let start = ((row * self.maps + map) * 3 + ky) * length(self.size);
-                    let sum = &mut self.sums[start..][..length(self.size)];
-                    sum[..MARGIN].fill(0.0);
-                    sum[MARGIN + self.size.padded()..].fill(0.0);
-                    // SAFETY: nobody writes δ any more.
-                    let rows = unsafe { (gradients.row(direct, channel), gradients.row(reflected, channel)) };
-                    for ((sum, a), b) in sum[MARGIN..].iter_mut().zip(rows.0).zip(rows.1) {
-                        *sum = a + b;
-                    }
-                    *source = sum.as_ptr().wrapping_add(MARGIN);
+                    let place = (row * self.maps + map) * 3 + ky;
+                    // SAFETY: the caller's promise.
+                    *source = unsafe { self.sum::<L>(place, [direct, reflected], delta) };
                 }
-                [Some(y), None] | [None, Some(y)] => *source = gradients.at(y, channel),
+                [Some(y), None] | [None, Some(y)] => {
+                    let Delta { gradients, channel, edges, member, .. } = *delta;
+                    *source = Source { row: gradients.at(y, channel), record: edges.at(y, member) };
+                }
                 [None, None] => {}
             }
         }
-        let inner_end = (columns.saturating_sub(d + 1) / SPAN).max(1);
+        let inner_end = inner_end(self.size, delta.dilation);
         self.inner_ends[map] = inner_end;
         for tile in 0..self.tiles {
-            let place = (row * self.tiles + tile) * self.maps + map;
-            if tile > 0 && tile < inner_end {
-                self.taps[place] = Taps { rows: sources.map(|row| row.wrapping_add(tile * SPAN)), step: d as isize };
+            self.taps[(row * self.tiles + tile) * self.maps + map] = if tile > 0 && tile < inner_end {
+                Taps { rows: sources.map(|from| from.row.wrapping_add(tile * SPAN)), step: delta.dilation as isize }
             } else {
-                let edge = if tile == 0 { 0 } else { 1 + tile - inner_end };
-                let start = (row * self.maps + map) * 9 * EDGES * SPAN;
-                let images = &mut self.edges[start..][..9 * EDGES * SPAN];
-                for (ky, images) in images.chunks_exact_mut(3 * EDGES * SPAN).enumerate() {
-                    let images = &mut images[edge * SPAN..];
-                    // SAFETY: the row has margins of more than `d` columns, all zero beyond its last pixel.
-                    unsafe { shift::<L>(self.size, (sources[ky], tile * SPAN), images, d, border) };
-                }
-                let middle = images.as_ptr().wrapping_add((EDGES + edge) * SPAN);
-                let rows = [0, 1, 2].map(|ky| middle.wrapping_add(3 * ky * EDGES * SPAN));
-                self.taps[place] = Taps { rows, step: -((EDGES * SPAN) as isize) };
-            }
+                let middle = (EDGES + edge(tile, inner_end)) * SPAN;
+                let step = -((EDGES * SPAN) as isize);
+                Taps { rows: sources.map(|from| from.record.wrapping_add(middle)), step }
+            };
         }
+    }
+
+    /// Writes down, at a place, the sum of two rows of δ and its record.
+    ///
+    /// # Safety
+    /// Nobody writes δ meanwhile.
+    #[inline(always)]
+    unsafe fn sum<L: Lanes>(&mut self, place: usize, [direct, reflected]: [usize; 2], delta: &Delta) -> Source {
+        let sum = &mut self.sums[place * length(self.size)..][..length(self.size)];
+        sum[..MARGIN].fill(0.0);
+        sum[MARGIN + self.size.padded()..].fill(0.0);
+        // SAFETY: the caller's promise.
+        let rows =
+            unsafe { (delta.gradients.row(direct, delta.channel), delta.gradients.row(reflected, delta.channel)) };
+        for ((sum, a), b) in sum[MARGIN..].iter_mut().zip(rows.0).zip(rows.1) {
+            *sum = a + b;
+        }
+        let row = sum.as_ptr().wrapping_add(MARGIN);
+        let record = &mut self.records[place * RECORD..][..RECORD];
+        // SAFETY: a row with its margins, zero beyond its last pixel as the rows that it is the sum of.
+        unsafe { write_record::<L>(self.size, row, record, delta) };
+        Source { row, record: record.as_ptr() }
+    }
+}
+
+/// Returns the first tile behind the inner ones, which begin with number 1 and see no reflection; or 1.
+const fn inner_end(size: Size, dilation: usize) -> usize {
+    let end = size.columns.saturating_sub(dilation + 1) / SPAN;
+    if end > 1 { end } else { 1 }
+}
+
+/// Returns which of the edge tiles a tile is.
+const fn edge(tile: usize, inner_end: usize) -> usize {
+    if tile == 0 { 0 } else { 1 + tile - inner_end }
+}
+
+/// Writes the record of a row of δ.
+///
+/// # Safety
+/// `row` has margins of more than the dilation on both sides of its padded columns, zero beyond its last pixel.
+#[inline(always)]
+unsafe fn write_record<L: Lanes>(size: Size, row: *const f32, record: &mut [f32], delta: &Delta) {
+    let inner_end = inner_end(size, delta.dilation);
+    for tile in std::iter::once(0).chain(inner_end..size.columns.div_ceil(SPAN)) {
+        let images = &mut record[edge(tile, inner_end) * SPAN..];
+        // SAFETY: the caller's promise.
+        unsafe { shift::<L>(size, (row, tile * SPAN), images, delta.dilation, delta.border) };
     }
 }
 
@@ -206,19 +258,31 @@ unsafe fn fill_body<L: Lanes>(images: &mut Adjoint, at: (usize, usize), y: usize
     unsafe { images.fill::<L>(at, y, delta) };
 }
 
-/// Makes a row of a map's gradient its δ, which is the gradient where the map is positive, with zeros all around.
-///
-/// # Safety
-/// Nobody else uses that row of the gradients meanwhile, and nobody writes the maps.
-pub(super) unsafe fn finish_delta(gradients: View, maps: View, y: usize, channel: usize) {
+multiversion! {
+    /// Makes a row of a map's gradient its δ, which is the gradient where the map is positive, with zeros all around; and
+    /// writes its record.
+    ///
+    /// # Safety
+    /// Nobody else uses that row of the gradients and its record meanwhile, and nobody writes the maps.
+    pub(super) [unsafe] fn finish_delta(delta: &Delta, maps: View, y: usize) = finish_delta_body
+}
+
+#[inline(always)]
+unsafe fn finish_delta_body<L: Lanes>(delta: &Delta, maps: View, y: usize) {
     let Size { columns, .. } = maps.size;
-    let start = gradients.at(y, channel).wrapping_sub(MARGIN);
+    let start = delta.gradients.at(y, delta.channel).wrapping_sub(MARGIN);
     // SAFETY: a row with both margins, and the caller's promise.
-    let (row, values) = unsafe { (std::slice::from_raw_parts_mut(start, length(maps.size)), maps.row(y, channel)) };
+    let (row, values) =
+        unsafe { (std::slice::from_raw_parts_mut(start, length(maps.size)), maps.row(y, delta.channel)) };
     row[..MARGIN].fill(0.0);
     row[MARGIN + columns..].fill(0.0);
     for (gradient, &value) in row[MARGIN..][..columns].iter_mut().zip(values) {
         *gradient = if value > 0.0 { *gradient } else { 0.0 };
+    }
+    // SAFETY: the caller's promise; the row has its margins, now zero.
+    unsafe {
+        let record = delta.edges.row_mut(y, delta.member);
+        write_record::<L>(maps.size, start.wrapping_add(MARGIN), record, delta);
     }
 }
 

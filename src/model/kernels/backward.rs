@@ -51,6 +51,8 @@ pub struct Gradients {
 struct Group<'a> {
     maps: View,
     gradients: View,
+    /// Records of the group's δ.
+    edges: View,
     net: &'a Architecture,
     parameters: &'a [f32],
     layers: Range<usize>,
@@ -72,12 +74,14 @@ pub fn backward(
     let size = maps.size;
     let mut own = vec![0.0; parameters.len()];
     let mut gradients = Maps::new(size, net.channels());
+    let mut edges = adjoint::edges(size, GROUP.max(net.width));
     let head = Head::new(size, parameters, logit_gradients, net);
     for layers in groups(net, GROUP).rev() {
         let first_wanted = if input == InputGradient::Wanted { 0 } else { net.input_channels };
         let group = Group {
             maps: maps.view(),
             gradients: gradients.view_mut(),
+            edges: edges.view_mut(),
             net,
             parameters,
             head: (layers.end == net.depth).then_some(&head),
@@ -115,6 +119,8 @@ impl Group<'_> {
         Delta {
             gradients: self.gradients,
             channel: self.net.input_channels + map,
+            edges: self.edges,
+            member: map - self.members().start,
             dilation: self.net.dilation(map / self.net.width),
             border: self.net.border,
         }
@@ -150,7 +156,7 @@ fn push_inside(group: &Group<'_>, layer: usize, simd: Simd) {
         for y in rows {
             for map in layer * net.width..(layer + 1) * net.width {
                 // SAFETY: the row belongs to this call alone; nobody writes maps in the backward pass.
-                unsafe { adjoint::finish_delta(group.gradients, group.maps, y, net.input_channels + map) };
+                unsafe { adjoint::finish_delta(simd, &group.delta(map), group.maps, y) };
             }
         }
     });

@@ -53,8 +53,8 @@ pub use peak::fma_peak;
 pub use simd::{Simd, active, force};
 pub use softmax::{IGNORED, nll, probabilities};
 
-/// Multiply-adds below which a loop stays on its thread: about 30 µs of work. Tests split everything.
-const WORTH_SPLITTING: usize = if cfg!(test) { 1 } else { 3_000_000 };
+/// Multiply-adds below which a loop stays on its thread: about 50 µs of work. Tests split everything.
+const WORTH_SPLITTING: usize = if cfg!(test) { 1 } else { 1_000_000 };
 
 /// Returns whether a loop of that many multiply-adds is worth more than one thread.
 fn worth_splitting(multiply_adds: usize) -> bool {
