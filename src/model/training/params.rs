@@ -34,6 +34,10 @@ pub struct TrainParams {
     pub batch: usize,
     /// Learning rate of Adam, above 0, at most 1.
     pub lr: f64,
+    /// Learning rate at the last step, to which it changes step by step along a straight line; constant when absent, as in
+    /// the study. Falling to 0 ends in weights that no longer follow the last few slices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lr_end: Option<f64>,
     /// Show each slice in one of its eight orientations (flips and quarter turns), drawn anew in each epoch. Slices that are
     /// not square keep their shape in batches of several.
     pub augment: bool,
@@ -88,6 +92,7 @@ impl Default for TrainParams {
             max_steps: 0,
             batch: 1,
             lr: 1e-3,
+            lr_end: None,
             augment: false,
             ignore_label: None,
             validate_last: 0,
@@ -150,6 +155,11 @@ impl Params for TrainParams {
         if !(self.lr > 0.0 && self.lr <= 1.0) {
             return Err(("lr", format!("{} is not between 0 and 1", self.lr)));
         }
+        if let Some(end) = self.lr_end
+            && !(0.0..=1.0).contains(&end)
+        {
+            return Err(("lr_end", format!("{end} is not from 0 to 1")));
+        }
         match self.ignore_label {
             Some(label) if usize::from(label) < self.classes => {
                 let last = self.classes - 1;
@@ -183,6 +193,8 @@ mod tests {
         let at_fault = |params: TrainParams| params.check().unwrap_err().0;
         let default = TrainParams::default;
         assert_eq!(at_fault(TrainParams { lr: f64::NAN, ..default() }), "lr");
+        assert_eq!(at_fault(TrainParams { lr_end: Some(-1e-9), ..default() }), "lr_end");
+        assert_eq!(TrainParams { lr_end: Some(0.0), ..default() }.check(), Ok(()));
         assert_eq!(at_fault(TrainParams { depth: 0, ..default() }), "depth");
         assert_eq!(at_fault(TrainParams { ignore_label: Some(1), ..default() }), "ignore_label");
         assert_eq!(TrainParams { ignore_label: Some(2), ..default() }.check(), Ok(()));

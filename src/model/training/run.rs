@@ -111,8 +111,7 @@ impl Run<'_> {
         let done = state.epochs.len();
         let best = best(&state.epochs, self.params.monitor);
         let patience = self.params.patience as usize;
-        let whole = self.params.epochs * self.data.slices().len().div_ceil(self.params.batch) as u64;
-        if done as u64 >= self.params.epochs && (state.adam.step >= whole || !self.steps_are_done(state)) {
+        if done as u64 >= self.params.epochs && (state.adam.step >= self.whole() || !self.steps_are_done(state)) {
             Some(Stop::Completed)
         } else if self.steps_are_done(state) {
             Some(Stop::Steps)
@@ -121,6 +120,18 @@ impl Run<'_> {
         } else {
             None
         }
+    }
+
+    /// Returns the steps of all epochs.
+    fn whole(&self) -> u64 {
+        self.params.epochs * self.data.slices().len().div_ceil(self.params.batch) as u64
+    }
+
+    /// Returns the learning rate after so many steps: of the planned steps, whether or not the training stops early.
+    fn rate(&self, step: u64) -> f64 {
+        let (first, last) = (self.params.lr, self.params.lr_end.unwrap_or(self.params.lr));
+        let planned = if self.params.max_steps > 0 { self.whole().min(self.params.max_steps) } else { self.whole() };
+        first + (last - first) * (step as f64 / planned.saturating_sub(1).max(1) as f64)
     }
 
     /// Takes the steps that are left of the epoch.
@@ -143,6 +154,7 @@ impl Run<'_> {
             if !loss.is_finite() || gradients.iter().any(|gradient| !gradient.is_finite()) {
                 return Err(diverged(epoch, state.adam.step + 1, batch, loss));
             }
+            state.adam.learning_rate = self.rate(state.adam.step);
             state.adam.update(&mut state.parameters, &gradients);
             state.losses.push(loss);
             self.note_digest(state);

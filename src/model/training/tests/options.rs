@@ -162,6 +162,22 @@ fn a_trial_ends_after_its_steps() {
 }
 
 #[test]
+fn the_learning_rate_falls_along_a_line_to_the_last_step() {
+    let constant = fresh(&params()).model;
+    assert_eq!(fresh(&TrainParams { lr_end: Some(params().lr), ..params() }).model, constant);
+    // The last of two steps at rate 0 leaves the weights of the first.
+    let after = |lr_end, max_steps| fresh(&TrainParams { lr_end, max_steps, ..params() }).model;
+    assert_eq!(after(Some(0.0), 2), after(None, 1));
+    assert_ne!(after(Some(0.5 * params().lr), 2), after(None, 2));
+    // Of three steps the middle one has the mean rate.
+    assert_eq!(after(Some(0.0), 3), after(Some(0.5 * params().lr), 2));
+    // The plan counts: a stop before its end does not change the rates.
+    let short = TrainParams { epochs: 1, lr_end: Some(0.0), ..params() };
+    let first = fresh(&short).history.epochs[0].clone();
+    assert_ne!(first, fresh(&TrainParams { epochs: 3, ..short }).history.epochs[0]);
+}
+
+#[test]
 fn several_classes_slabs_widths_and_borders_learn() {
     let mut three = cases();
     for (ct, label) in &mut three {

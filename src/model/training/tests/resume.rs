@@ -49,6 +49,7 @@ fn rich() -> TrainParams {
         keep: Keep::Best,
         patience: 2,
         digest_every: 3,
+        lr_end: Some(1e-3),
         epochs: 6,
         ..params()
     }
