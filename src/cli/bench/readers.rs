@@ -1,8 +1,10 @@
 //! The readers' rows: one image from disk to values on their grid, with the file in the system's cache.
 //!
 //! ```text
-//! ct.nii  ct.nii.gz  ct.nrrd  ct-gzip.nrrd  ct.mha  series/      one simulated scan, or the files of the user's folder
+//! ct.nii  ct-gzip.nii.gz  ct.nrrd  ct-gzip.nrrd  ct.mha  series/      one simulated scan, or the files of the user's folder
 //! ```
+//! No two names differ by `.gz` alone: asked for `a.nii.gz`, niftilib and whatever is built on it read an `a.nii` that lies
+//! beside it.
 
 use std::{
     io::Write as _,
@@ -24,7 +26,7 @@ use crate::{
 };
 
 /// What [`write`] writes.
-pub(super) const NAMES: [&str; 6] = ["ct.mha", "ct.nii", "ct.nii.gz", "ct.nrrd", "ct-gzip.nrrd", "series"];
+pub(super) const NAMES: [&str; 6] = ["ct.mha", "ct.nii", "ct-gzip.nii.gz", "ct.nrrd", "ct-gzip.nrrd", "series"];
 
 /// One image to read again and again.
 pub(super) struct Read {
@@ -83,7 +85,7 @@ pub(super) fn write(quick: bool, folder: &Path) -> Result<()> {
     let failed = |error: std::io::Error| Fault::file("write the file", folder, &error);
     std::fs::create_dir_all(folder).map_err(failed)?;
     let volume = head(if quick { [256, 256, 40] } else { [512, 512, 200] })?;
-    for name in ["ct.nii", "ct.nii.gz", "ct.nrrd", "ct.mha"] {
+    for name in ["ct.nii", "ct-gzip.nii.gz", "ct.nrrd", "ct.mha"] {
         image::write_i16(&folder.join(name), &volume)?;
     }
     dicom::write_series(&folder.join("series"), &volume, &dicom::SeriesHeader::default())?;
