@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use super::values::{AIR_HU, fill, range};
 use super::{
-    dicom, file, metaimage, nifti, nrrd,
+    dicom, file, headed, metaimage, nifti, nrrd,
     raw::{self, Scalar},
     sniff::{Format, name_ends, sniff},
     values::{Span, span},
@@ -110,8 +110,8 @@ pub fn read(path: &Path, options: &ImageOptions) -> Result<Image> {
             return Err(Fault::usage("`series` is only for DICOM folders").at(path.display()).hint("leave it out"));
         }
         Format::Nifti => nifti::read(path, options)?,
-        Format::Nrrd => nrrd::read(path, options)?,
-        Format::MetaImage => metaimage::read(path, options)?,
+        Format::Nrrd => headed::read(path, nrrd::understand, options)?,
+        Format::MetaImage => headed::read(path, metaimage::understand, options)?,
         Format::Stl | Format::Ply | Format::Obj | Format::Vtk => {
             return Err(Fault::unfit("this is a mesh; an image is needed")
                 .at(path.display())

@@ -25,6 +25,7 @@ mod detached;
 mod file;
 mod gltf;
 mod gzip;
+mod headed;
 mod input;
 mod metaimage;
 mod nifti;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    detached, dicom, file,
+    detached, dicom, file, headed,
     image::{ImageOptions, Repair, read},
     input::Input,
     metaimage, nifti, nrrd,
@@ -91,15 +91,16 @@ pub fn fingerprint(path: &Path, series: Option<usize>) -> Result<Fingerprint> {
 /// # Errors
 /// Usage when the path does not exist; unfit when a header makes no sense or a data file is missing.
 pub fn parts(path: &Path) -> Result<Vec<PathBuf>> {
-    let named = match sniff(path)? {
+    let understand = match sniff(path)? {
         Format::Dicom => return dicom::beside(path),
         Format::Nifti => return nifti::parts(path),
-        Format::Nrrd => nrrd::data_files,
-        Format::MetaImage => metaimage::data_files,
+        Format::Nrrd => nrrd::understand,
+        Format::MetaImage => metaimage::understand,
         _ => return Ok(vec![path.to_owned()]),
     };
     let mut files = vec![path.to_owned()];
-    let names = named(Input::open(path)?.head()).map_err(|fault| file::in_file(fault, path))?;
+    let names =
+        headed::data_files(Input::open(path)?.head(), understand).map_err(|fault| file::in_file(fault, path))?;
     for name in names {
         files.push(detached::locate(path, &name).map_err(|fault| file::in_file(fault, path))?);
     }

@@ -2,7 +2,7 @@
 //! come from elsewhere than a disk. What a header says of other files is refused.
 
 use super::{
-    dicom,
+    dicom, headed,
     image::{self, Image, ImageOptions},
     input::Input,
     mesh::{self, MeshFile, MeshOptions},
@@ -21,8 +21,10 @@ pub fn image(format: Format, bytes: &[u8], options: &ImageOptions) -> Result<Ima
     let mut image = match format {
         Format::Dicom => dicom::parse(bytes, options)?,
         Format::Nifti => nifti::parse(&Input::memory(bytes), || Err(elsewhere()), options)?,
-        Format::Nrrd => nrrd::parse(&Input::memory(bytes), &|_| Err(elsewhere()), options)?,
-        Format::MetaImage => metaimage::parse(&Input::memory(bytes), &|_| Err(elsewhere()), options)?,
+        Format::Nrrd => headed::parse(&Input::memory(bytes), nrrd::understand, &|_| Err(elsewhere()), options)?,
+        Format::MetaImage => {
+            headed::parse(&Input::memory(bytes), metaimage::understand, &|_| Err(elsewhere()), options)?
+        }
         Format::Stl | Format::Ply | Format::Obj | Format::Vtk => {
             return Err(Fault::unfit("this is a mesh; an image is needed"));
         }

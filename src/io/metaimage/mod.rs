@@ -5,59 +5,30 @@ mod header;
 use std::path::Path;
 
 use self::header::{Header, TYPES, header, missing, three};
-use super::{
-    affine::Affine,
-    detached, file, gzip,
-    image::{Image, ImageOptions},
-    input::Input,
-    raw::{self, Scalar},
-    samples::Place,
-};
+use super::{affine::Affine, file, headed, raw::Scalar};
 use crate::{
     fault::{Fault, Result},
     space::{DMat3, DVec3, Grid},
 };
 
-/// Reads a MetaImage of three dimensions: raw, zlib or ASCII, attached or in one or several files beside it.
+/// Reads the header: of three dimensions; raw, zlib or ASCII, attached or in one or several files beside it.
 ///
 /// # Errors
-/// Unfit when truncated, of several channels, or sheared without `tilt: resample`.
-pub(super) fn read(path: &Path, options: &ImageOptions) -> Result<Image> {
-    let beside = |name: &str| detached::open(path, name);
-    parse(&Input::open(path)?, &beside, options).map_err(|fault| file::in_file(fault, path))
-}
-
-/// Parses a header and the samples: those that follow it, or those of the files that it names, which `beside` opens.
-pub(super) fn parse<'a>(
-    input: &Input<'_>,
-    beside: &dyn Fn(&str) -> Result<Input<'a>>,
-    options: &ImageOptions,
-) -> Result<Image> {
-    let (header, data_at) = header(input.head())?;
+/// Unfit when the image has several channels, or the header says too little or nonsense.
+pub(super) fn understand(head: &[u8]) -> Result<(headed::Header, usize)> {
+    let (header, data_at) = header(head)?;
     let scalar = header.scalar.ok_or_else(|| missing("ElementType"))?;
     let size = header.size()?;
     if header.channels != 1 {
         return Err(Fault::unfit(format!("the voxels have {} channels, one is needed", header.channels)));
     }
-    let count = raw::byte_count(size, scalar)?;
-    let files = header.files(size)?;
-    let (values, longer) = header.samples(scalar)?.read(&files, (input, data_at), beside, count)?;
-    let mut notes = Vec::from_iter(longer.then(gzip::longer));
-    let affine = place(&header, size, &mut notes)?;
-    let volume = affine.place(values, options.tilt, &mut notes)?;
-    Ok(Image { volume, dtype: scalar.name().to_owned(), notes })
+    let (place, samples) = (header.files(size)?, header.samples(scalar)?);
+    let mut notes = Vec::new();
+    let affine = affine(&header, size, &mut notes)?;
+    Ok((headed::Header { affine, samples, place, notes }, data_at))
 }
 
-/// Returns the names of the data files; none where the data is in the file itself.
-pub(super) fn data_files(bytes: &[u8]) -> Result<Vec<String>> {
-    let (header, _) = header(bytes)?;
-    Ok(match header.files(header.size()?)? {
-        Place::Attached => Vec::new(),
-        Place::Files(names) => names,
-    })
-}
-
-fn place(header: &Header, size: [usize; 3], notes: &mut Vec<String>) -> Result<Affine> {
+fn affine(header: &Header, size: [usize; 3], notes: &mut Vec<String>) -> Result<Affine> {
     let vector = |values: &Option<Vec<f64>>, name, default| match values {
         None => Ok(default),
         Some(values) => three(values, name).map(DVec3::from_array),

@@ -1,7 +1,19 @@
 //! Headers made by hand, and what is written read back.
 
 use super::*;
-use crate::volume::Volume;
+use crate::{
+    io::{
+        detached,
+        image::{Image, ImageOptions},
+        input::Input,
+        raw,
+    },
+    volume::Volume,
+};
+
+fn read(path: &Path) -> Result<Image> {
+    headed::read(path, understand, &ImageOptions::default())
+}
 
 #[test]
 fn a_round_trip_is_exact() {
@@ -11,7 +23,7 @@ fn a_round_trip_is_exact() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.mha");
     write(&path, &grid, Scalar::I16, &raw::encode(&volume, Scalar::I16)).unwrap();
-    let back = read(&path, &ImageOptions::default()).unwrap();
+    let back = read(&path).unwrap();
     assert_eq!(back.volume.data, volume.data);
     assert!(back.volume.grid.same_place(&grid));
     assert_eq!(back.dtype, "int16");
@@ -20,12 +32,8 @@ fn a_round_trip_is_exact() {
 #[test]
 fn broken_headers_are_refused() {
     let image = |text: &str| {
-        parse(
-            &Input::memory(text.as_bytes()),
-            &|name: &str| detached::open(Path::new("a.mha"), name),
-            &ImageOptions::default(),
-        )
-        .unwrap_err()
+        let beside = |name: &str| detached::open(Path::new("a.mha"), name);
+        headed::parse(&Input::memory(text.as_bytes()), understand, &beside, &ImageOptions::default()).unwrap_err()
     };
     assert!(image("DimSize = 2 2\nElementType = MET_UCHAR\nElementDataFile = LOCAL\nabcd").what.contains("DimSize"));
     assert!(image("DimSize = 2 2 2\nElementType = MET_UCHAR\nElementDataFile = LOCAL\nabcd").what.contains("8 bytes"));
@@ -38,7 +46,8 @@ fn broken_headers_are_refused() {
 fn letters_of_orientation_are_held_against_the_matrix() {
     let image = |lines: &str| {
         let text = format!("DimSize = 1 1 1\n{lines}ElementType = MET_UCHAR\nElementDataFile = Local\n\u{7}");
-        parse(&Input::memory(text.as_bytes()), &|_| Err(Fault::unfit("no file")), &ImageOptions::default())
+        let beside = |_: &str| Err(Fault::unfit("no file"));
+        headed::parse(&Input::memory(text.as_bytes()), understand, &beside, &ImageOptions::default())
     };
     assert!(image("AnatomicalOrientation = RAI\n").unwrap().notes.is_empty());
     assert!(image("AnatomicalOrientation = ???\n").unwrap().notes.is_empty());
@@ -69,7 +78,7 @@ fn detached_and_compressed_data_give_the_same_image() {
         );
         std::fs::write(&path, text).unwrap();
         std::fs::write(folder.path().join(name), data).unwrap();
-        assert_eq!(read(&path, &ImageOptions::default()).unwrap().volume.data, [1.0, 2.0, 3.0, 250.0], "{name}");
+        assert_eq!(read(&path).unwrap().volume.data, [1.0, 2.0, 3.0, 250.0], "{name}");
     }
 }
 
@@ -80,7 +89,7 @@ fn numbers_and_lists_of_files_give_the_same_image() {
     let head = "ObjectType = Image\nNDims = 3\nDimSize = 2 1 2\nElementType = MET_SHORT\n";
     let image = |lines: &str| {
         write("a.mhd", format!("{head}{lines}\n").as_bytes());
-        read(&folder.path().join("a.mhd"), &ImageOptions::default())
+        read(&folder.path().join("a.mhd"))
     };
     [("s1", [1, 0, 2, 0]), ("s2", [3, 0, 0xFE, 0xFF])].iter().for_each(|(name, data)| write(name, data));
     write("numbers.txt", b"1 2\n3\t-2\n");

@@ -4,20 +4,13 @@ use crate::{
     fault::{Fault, Result},
     io::{
         affine::Affine,
+        headed::Header,
         packed::Packing,
         raw::{Endian, Sample, Scalar},
         samples::{self, Encoding, Place, Samples},
     },
     space::DVec3,
 };
-
-/// What of a header matters here.
-pub(super) struct Header {
-    pub(super) samples: Samples,
-    pub(super) place: Place,
-    pub(super) affine: Affine,
-    pub(super) notes: Vec<String>,
-}
 
 /// Headers are a few hundred bytes; a longer one is no header.
 const MOST_HEADER: usize = 1 << 20;
@@ -49,39 +42,35 @@ enum DataFiles {
     Several(Vec<String>, usize),
 }
 
-impl Header {
-    /// Returns the header and the offset of what follows it.
-    ///
-    /// # Errors
-    /// Unfit with the line number.
-    pub(super) fn parse(bytes: &[u8]) -> Result<(Self, usize)> {
-        let mut fields = Fields::default();
-        let (mut at, mut number, mut ended) = (0, 0, false);
-        while at < bytes.len() && !ended {
-            let window = &bytes[at..bytes.len().min(at + MOST_HEADER)];
-            let length = window.iter().position(|&b| b == b'\n').unwrap_or(window.len());
-            let line = &bytes[at..at + length];
-            at = (at + length + 1).min(bytes.len());
-            number += 1;
-            let Ok(line) = std::str::from_utf8(line) else { continue };
-            let line = line.trim_end();
-            ended = line.is_empty();
-            if number == 1 && !line.starts_with("NRRD000") {
-                return Err(Fault::unfit("this is no NRRD image: it does not begin with NRRD000"));
-            }
-            if number > 1 && !line.starts_with('#') && !line.contains(":=") {
-                fields.line(line, &bytes[at..]).map_err(|fault| fault.at(format!("header line {number}")))?;
-                // What follows the word is the list of files, not the header.
-                ended |= fields.listed;
-            }
+/// Returns the header and the offset of what follows it.
+///
+/// # Errors
+/// Unfit with the line number.
+pub(in crate::io) fn understand(bytes: &[u8]) -> Result<(Header, usize)> {
+    let mut fields = Fields::default();
+    let (mut at, mut number, mut ended) = (0, 0, false);
+    while at < bytes.len() && !ended {
+        let window = &bytes[at..bytes.len().min(at + MOST_HEADER)];
+        let length = window.iter().position(|&b| b == b'\n').unwrap_or(window.len());
+        let line = &bytes[at..at + length];
+        at = (at + length + 1).min(bytes.len());
+        number += 1;
+        let Ok(line) = std::str::from_utf8(line) else { continue };
+        let line = line.trim_end();
+        ended = line.is_empty();
+        if number == 1 && !line.starts_with("NRRD000") {
+            return Err(Fault::unfit("this is no NRRD image: it does not begin with NRRD000"));
         }
-        if !ended && fields.data.is_none() {
-            return Err(
-                Fault::unfit("the header has no end (an empty line)").hint("the file is truncated: copy it again")
-            );
+        if number > 1 && !line.starts_with('#') && !line.contains(":=") {
+            fields.line(line, &bytes[at..]).map_err(|fault| fault.at(format!("header line {number}")))?;
+            // What follows the word is the list of files, not the header.
+            ended |= fields.listed;
         }
-        Ok((fields.finish()?, at))
     }
+    if !ended && fields.data.is_none() {
+        return Err(Fault::unfit("the header has no end (an empty line)").hint("the file is truncated: copy it again"));
+    }
+    Ok((fields.finish()?, at))
 }
 
 impl Fields {

@@ -1,8 +1,16 @@
 //! Headers made by hand, in every dress and with every lie.
 
+use std::path::Path;
+
 use super::*;
 use crate::{
-    io::raw::Scalar,
+    fault::Result,
+    io::{
+        detached, gzip, headed,
+        image::{Image, ImageOptions},
+        input::Input,
+        raw::{self, Scalar},
+    },
     space::{DMat3, DVec3, Grid},
     volume::Volume,
 };
@@ -15,7 +23,12 @@ fn example() -> Volume<f32> {
 
 fn image(text: &str, data: &[u8]) -> Result<Image> {
     let bytes = [text.as_bytes(), data].concat();
-    parse(&Input::memory(bytes), &|name: &str| detached::open(Path::new("a.nrrd"), name), &ImageOptions::default())
+    let beside = |name: &str| detached::open(Path::new("a.nrrd"), name);
+    headed::parse(&Input::memory(bytes), understand, &beside, &ImageOptions::default())
+}
+
+fn read(path: &Path) -> Result<Image> {
+    headed::read(path, understand, &ImageOptions::default())
 }
 
 #[test]
@@ -25,7 +38,7 @@ fn a_round_trip_keeps_geometry_to_the_last_digits() {
     for scalar in [Scalar::I16, Scalar::F32, Scalar::I8] {
         let path = folder.path().join("a.nrrd");
         write(&path, &volume.grid, scalar, &raw::encode(&volume, scalar)).unwrap();
-        let back = read(&path, &ImageOptions::default()).unwrap();
+        let back = read(&path).unwrap();
         assert_eq!(back.volume.data, volume.data);
         assert_eq!(back.volume.grid.origin_mm, volume.grid.origin_mm);
         assert!((back.volume.grid.spacing_mm - volume.grid.spacing_mm).length() < 1e-15);
@@ -130,7 +143,7 @@ fn every_encoding_and_skip_gives_the_same_image() {
         let header = folder.path().join(format!("{name}.nhdr"));
         std::fs::write(&header, head(&format!("{lines}\ndata file: {name}.bin"))).unwrap();
         std::fs::write(folder.path().join(format!("{name}.bin")), data).unwrap();
-        assert_eq!(read(&header, &ImageOptions::default()).unwrap().volume.data, expected);
+        assert_eq!(read(&header).unwrap().volume.data, expected);
     }
 }
 
@@ -143,7 +156,7 @@ fn lists_of_files_give_the_same_image() {
             "NRRD0005\ntype: uint8\ndimension: 3\nsizes: 2 2 2\nspacings: 1 1 1\nspace: LPS\nencoding: {encoding}\ndata file: {files}"
         );
         write("a.nhdr", text.as_bytes());
-        read(&folder.path().join("a.nhdr"), &ImageOptions::default())
+        read(&folder.path().join("a.nhdr"))
     };
     write("z00.raw", &[1, 2, 3, 4]);
     write("z02.raw", &[5, 6, 7, 250]);
