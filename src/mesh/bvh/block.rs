@@ -23,19 +23,29 @@ impl Block {
         let (mut bounds, mut low, mut high) = (Bounds::NONE, DVec3::INFINITY, DVec3::NEG_INFINITY);
         let mut filled = 0;
         for (triangle, corners) in triangles.take(LANES) {
-            for (corner, p) in corners.into_iter().enumerate() {
-                for (axis, x) in p.to_array().into_iter().enumerate() {
-                    block.corners[corner][axis][filled..].fill(x);
-                }
+            block.set(filled, triangle, &corners);
+            for p in corners {
                 (low, high) = (low.min(p), high.max(p));
             }
-            block.triangles[filled..].fill(triangle);
             filled += 1;
+        }
+        for lane in filled.max(1)..LANES {
+            block.set(lane, block.triangles[lane - 1], &block.corners(lane - 1));
         }
         if filled > 0 {
             bounds = Bounds::of(low, high);
         }
         (block, bounds)
+    }
+
+    #[inline(always)]
+    fn set(&mut self, lane: usize, triangle: u32, corners: &[DVec3; 3]) {
+        for (corner, p) in corners.iter().enumerate() {
+            for (axis, x) in p.to_array().into_iter().enumerate() {
+                self.corners[corner][axis][lane] = x;
+            }
+        }
+        self.triangles[lane] = triangle;
     }
 
     /// Returns the corners of one triangle.
@@ -113,9 +123,8 @@ impl Best {
         // Without a branch a lane: which one is nearest is anyone's guess.
         let least = squared.iter().fold(f64::INFINITY, |least, &squared| if squared < least { squared } else { least });
         let (mut triangle, mut lane) = (u32::MAX, 0);
-        for i in 0..LANES {
-            let wins = (squared[i] == least) & (block.triangles[i] < triangle);
-            (triangle, lane) = if wins { (block.triangles[i], i) } else { (triangle, lane) };
+        for (at, (&squared, &this)) in squared.iter().zip(&block.triangles).enumerate() {
+            (triangle, lane) = if (squared == least) & (this < triangle) { (this, at) } else { (triangle, lane) };
         }
         if least < self.squared || (least == self.squared && triangle < self.triangle) {
             *self = Self { squared: least, triangle, place: (at * LANES + lane) as u32 };

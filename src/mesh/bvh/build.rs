@@ -64,8 +64,7 @@ fn corners(mesh: &Mesh, triangle: usize) -> Option<[DVec3; 3]> {
 fn along_the_curve(mesh: &Mesh) -> (Vec<u64>, Vec<Item>) {
     let item = |t: usize| corners(mesh, t).map_or(Item::NONE, |corners| Item::of(t as u32, &corners));
     let all: Vec<Item> = (0..mesh.triangles.len().min(MOST_TRIANGLES)).into_par_iter().map(item).collect();
-    let of_chunk = |items: &[Item]| centres(items);
-    let curve = Curve::over(all.par_chunks(1 << 14).map(of_chunk).reduce(
+    let curve = Curve::over(all.par_chunks(1 << 14).map(centres).reduce(
         || ([f32::INFINITY; 3], [f32::NEG_INFINITY; 3]),
         |a, b| ([0, 1, 2].map(|i| a.0[i].min(b.0[i])), [0, 1, 2].map(|i| a.1[i].max(b.1[i]))),
     ));
