@@ -5,12 +5,17 @@
         pillow charset-normalizer
     venv/bin/python benches/peers/readers.py torture CALVARIA DIR TABLE    DIR: the unpacked torture suite
     venv/bin/python benches/peers/readers.py pairs CALVARIA
+    venv/bin/python benches/peers/readers.py dresses CALVARIA
 
 `torture` writes TABLE, one line a file: what we say, what the peers say, and the verdict: `equal`, `refused` (by us, with our
 words), or `DIFFERS` (and then it fails). The table of the last run is `src/io/torture.tsv`; a test holds the readers to it.
+`pairs` converts what they write and has them read it. `dresses` makes one image in the dresses that no library writes by itself
+(lists and patterns of files, numbers as text, bzip2): ours, SimpleITK's and pynrrd's readings have the same geometry and values.
 Geometry is compared in LPS mm to 1e-3 of a voxel, sums of values to 1e-6 of the sum of their sizes.
 """
 
+import bz2
+import gzip
 import json
 import pathlib
 import subprocess
@@ -297,6 +302,80 @@ def pairs(calvaria):
     return failed
 
 
+def dressed(folder, made):
+    """Writes one image in many dresses; yields the files to read."""
+    values = sitk.GetArrayFromImage(made)
+    size, spacing, origin = made.GetSize(), made.GetSpacing(), made.GetOrigin()
+    turn = np.array(made.GetDirection()).reshape(3, 3)
+    steps = " ".join("(" + ",".join(repr(float(v)) for v in turn[:, axis] * spacing[axis]) + ")" for axis in range(3))
+    place = ",".join(repr(float(v)) for v in origin)
+    for number, layer in enumerate(values):
+        (folder / f"z{number:03}.raw").write_bytes(layer.tobytes())
+        (folder / f"z{number:03}.raw.bz2").write_bytes(bz2.compress(layer.tobytes()))
+        (folder / f"z{number:03}.raw.gz").write_bytes(gzip.compress(layer.tobytes()))
+    (folder / "whole.bz2").write_bytes(bz2.compress(values.tobytes()))
+    text = " ".join(str(v) for v in values.ravel())
+    (folder / "numbers.txt").write_text(text + "\n")
+    names = [f"z{number:03}.raw" for number in range(size[2])]
+    nrrd_head = (f"NRRD0005\ntype: short\ndimension: 3\nspace: left-posterior-superior\nsizes: {size[0]} {size[1]} {size[2]}\n"
+                 f"space directions: {steps}\nkinds: domain domain domain\nendian: little\nspace origin: ({place})\n")
+    for name, lines in {
+        "bz2.nhdr": "encoding: bzip2\ndata file: whole.bz2\n",
+        "list.nhdr": "encoding: raw\ndata file: LIST\n" + "\n".join(names) + "\n",
+        "list-gzip.nhdr": "encoding: gzip\ndata file: LIST 2\n" + "\n".join(f"{n}.gz" for n in names) + "\n",
+        "list-bz2.nhdr": "encoding: bzip2\ndata file: LIST\n" + "\n".join(f"{n}.bz2" for n in names) + "\n",
+        "pattern.nhdr": f"encoding: raw\ndata file: z%03d.raw 0 {size[2] - 1} 1\n",
+        "slabs.nhdr": "encoding: raw\ndata file: LIST 3\n" + "\n".join(names) + "\n",
+    }.items():
+        (folder / name).write_text(nrrd_head + lines)
+        yield folder / name
+    (folder / "bz2.nrrd").write_bytes((nrrd_head + "encoding: bzip2\n\n").encode() + bz2.compress(values.tobytes()))
+    yield folder / "bz2.nrrd"
+    # MetaImage states the matrix axis by axis.
+    matrix = " ".join(repr(float(v)) for v in turn.T.ravel())
+    meta = (f"ObjectType = Image\nNDims = 3\nBinaryData = %s\nBinaryDataByteOrderMSB = False\nCompressedData = False\n"
+            f"TransformMatrix = {matrix}\nOffset = {place.replace(',', ' ')}\nCenterOfRotation = 0 0 0\n"
+            f"ElementSpacing = {' '.join(repr(float(v)) for v in spacing)}\nDimSize = {size[0]} {size[1]} {size[2]}\n"
+            f"ElementType = MET_SHORT\nElementDataFile = ")
+    for name, binary, lines in [
+        ("ascii.mha", False, "LOCAL\n" + text + "\n"),
+        ("ascii.mhd", False, "numbers.txt\n"),
+        ("list.mhd", True, "LIST\n" + "\n".join(names) + "\n"),
+        ("list-2d.mhd", True, "LIST 2\n" + "\n".join(names) + "\n"),
+        ("pattern.mhd", True, f"z%03d.raw 0 {size[2] - 1} 1\n"),
+    ]:
+        (folder / name).write_text(meta % binary + lines)
+        yield folder / name
+
+
+def dresses(calvaria):
+    failed = 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        made = example(np.int16)
+        truth = image(made.GetSize(), np.array(made.GetDirection()).reshape(3, 3) @ np.diag(made.GetSpacing()),
+                      made.GetOrigin(), sitk.GetArrayViewFromImage(made))
+        for source in dressed(folder, made):
+            facts, words = ours(calvaria, source)
+            wrong, read = [words] if words or not facts else [], []
+            if facts:
+                wrong += differ(facts, truth)
+                target = folder / "converted.nrrd"
+                subprocess.run([calvaria, "convert", str(source), str(target)], check=True, capture_output=True)
+                same = np.array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(target))), sitk.GetArrayFromImage(made))
+                wrong += [] if same else ["values"]
+            for peer in peers_of(source):
+                try:
+                    wrong += [f"{peer.__name__}: {word}" for word in differ(facts, peer(source))] if facts else []
+                    read.append(peer.__name__)
+                except Exception as refused:  # noqa: BLE001 a peer may fail in any way it likes
+                    print(f"{source.name}: {peer.__name__} does not read it: {words_of(refused, folder)}")
+            failed += bool(wrong)
+            print(f"{source.name}, {' '.join(read) or 'read by no peer'}: {', '.join(wrong) or 'equal'}")
+    print(f"{failed} differ")
+    return failed
+
+
 def main():
     for module, pinned in PINS.items():
         found = getattr(module, "__version__", None)
@@ -305,9 +384,11 @@ def main():
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     match sys.argv[1:]:
         case ["torture", calvaria, root, table]:
-            return torture(calvaria, pathlib.Path(root), pathlib.Path(table))
+            return torture(calvaria, pathlib.Path(root).resolve(), pathlib.Path(table))
         case ["pairs", calvaria]:
             return pairs(calvaria)
+        case ["dresses", calvaria]:
+            return dresses(calvaria)
     sys.exit(__doc__)
 
 

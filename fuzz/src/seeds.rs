@@ -20,8 +20,9 @@ pub fn of(name: &str) -> Vec<Vec<u8>> {
     match name {
         "dicom" => dicom(),
         "nifti" => [written("a.nii"), written("a.nii.gz")].into_iter().chain([second_version()]).collect(),
-        "nrrd" => [vec![written("a.nrrd")], text(&[NRRD_ASCII, NRRD_DETACHED])].concat(),
-        "metaimage" => [vec![written("a.mha")], text(&[META])].concat(),
+        "nrrd" => [vec![written("a.nrrd"), nrrd_bzip2()], text(&[NRRD_ASCII, NRRD_DETACHED, NRRD_LIST, NRRD_PATTERN])]
+            .concat(),
+        "metaimage" => [vec![written("a.mha")], text(&[META, META_ASCII, META_LIST, META_PATTERN])].concat(),
         "stl" => [vec![written("a.stl")], text(&[STL])].concat(),
         "ply" => [vec![written("a.ply")], text(&[PLY])].concat(),
         "obj" => text(&[OBJ]),
@@ -51,6 +52,17 @@ fn written(name: &str) -> Vec<u8> {
         image::write_i16(&path, &volume).expect("an image");
     }
     std::fs::read(&path).expect("what was written")
+}
+
+/// Eight bytes under bzip2.
+fn nrrd_bzip2() -> Vec<u8> {
+    const STREAM: [u8; 46] = [
+        0x42, 0x5A, 0x68, 0x39, 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, 0x6B, 0xCE, 0xB4, 0x40, 0, 0, 0, 0x40, 0, 0xBF,
+        0x80, 0, 0x10, 0x20, 0, 0x31, 0x0C, 8, 0x19, 0x1A, 0x69, 0x93, 0x35, 0x73, 0xF9, 0x45, 0xDC, 0x91, 0x4E, 0x14,
+        0x24, 0x1A, 0xF3, 0xAD, 0x10, 0,
+    ];
+    let head = "NRRD0005\ntype: uchar\ndimension: 3\nspace: LPS\nsizes: 2 2 2\nspacings: 1 1 2\nencoding: bzip2\n\n";
+    [head.as_bytes(), &STREAM].concat()
 }
 
 /// The same image as NIfTI-2, big-endian.
@@ -189,6 +201,14 @@ const NRRD_ASCII: &str = "NRRD0005\n# made by hand\ntype: uint8\ndimension: 3\ns
     encoding: ascii\nkey:=value\n\n1 2 3 4 5 6 7 250\n";
 const NRRD_DETACHED: &str = "NRRD0004\ntype: short\ndimension: 3\nsizes: 2 2 1\nendian: big\nspacings: 1 1 1\n\
     encoding: gzip\nline skip: 1\nbyte skip: 2\ndata file: a.raw.gz\n";
+const NRRD_LIST: &str = "NRRD0005\ntype: short\ndimension: 3\nsizes: 2 2 9\nendian: little\nspacings: 1 1 1\n\
+    encoding: raw\ndata file: LIST 3\na.raw\nb.raw\nc.raw\n";
+const NRRD_PATTERN: &str = "NRRD0005\ntype: short\ndimension: 3\nsizes: 2 2 9\nendian: little\nspacings: 1 1 1\n\
+    encoding: raw\nbyte skip: -1\ndata file: z%02d.raw 1 17 2 2\n";
+const META_ASCII: &str = "NDims = 3\nBinaryData = False\nHeaderSize = 1\nDimSize = 2 2 1\nElementType = MET_FLOAT\n\
+    ElementDataFile = LOCAL\n\n1 -2.5 3e2 nan\n";
+const META_LIST: &str = "NDims = 3\nDimSize = 2 2 3\nElementType = MET_USHORT\nElementDataFile = LIST 2D\na\nb\nc\n";
+const META_PATTERN: &str = "NDims = 3\nDimSize = 2 2 3\nElementType = MET_USHORT\nElementDataFile = a%02d.raw 1 3 1\n";
 const META: &str = "ObjectType = Image\nNDims = 3\nBinaryData = True\nBinaryDataByteOrderMSB = True\nCompressedData = False\n\
     TransformMatrix = 1 0 0 0 -1 0 0 0 -1\nOffset = 1 2 3\nAnatomicalOrientation = RPS\nElementSpacing = 1 1 2\n\
     DimSize = 2 2 1\nElementType = MET_USHORT\nElementDataFile = LOCAL\nabcdefgh";

@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     fault::Result,
-    pipeline::graph::{self, Detail},
+    pipeline::{
+        graph::{self, Detail},
+        status::survey,
+    },
 };
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -30,6 +33,9 @@ pub(super) struct Args {
     /// Draw every item, not `infer ×15`
     #[arg(long)]
     expand: bool,
+    /// Also show what is stored and what would run
+    #[arg(long)]
+    status: bool,
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
@@ -42,5 +48,6 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
         Format::Dot => graph::Format::Dot,
         Format::Json => graph::Format::Json,
     };
-    out::line(graph::graph(&study.plan, detail).render(format))
+    let survey = args.status.then(|| survey(&study.plan, &study.context(), None));
+    out::line(graph::graph(&study.plan, detail, survey.as_ref()).render(format))
 }

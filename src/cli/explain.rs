@@ -140,7 +140,7 @@ fn document(study: &Study, one: &Explanation) -> Value {
     let roots: Vec<Value> = one.roots.iter().map(|root| root_document(study, root)).collect();
     json!({
         "item": study.plan.nodes[one.node].id,
-        "state": super::status::word(&one.state),
+        "state": one.state.name(),
         "changes": one.changes,
         "roots": roots,
     })

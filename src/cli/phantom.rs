@@ -70,12 +70,37 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     out::written(context, &[&args.output])
 }
 
+/// Writes the picture of a case: slices in a bone and in a soft window, and under them the true surface from three sides.
 fn preview(folder: &Path) -> Result<()> {
-    use crate::io::image::{self, ImageOptions};
+    use crate::{
+        io::image::{self, ImageOptions},
+        io::mesh::{self, MeshOptions},
+        mesh::Mesh,
+        phantom::preview,
+        report::figure::{Picture, SurfaceOptions, surfaces},
+        space::Rigid,
+    };
     let ct = image::read(&folder.join("ct"), &ImageOptions::default())?.volume;
     let label = image::read_label(&folder.join("label.nii.gz"))?;
-    let picture =
-        crate::report::figure::slices(&ct, &label, &label, None, &crate::report::figure::SliceTitles::default());
+    let slices = preview(&ct, &label);
+    let gold = mesh::read(&folder.join("gold.stl"), &MeshOptions::default())?.mesh;
+    let truth: serde_json::Value = crate::stages::load::json(&folder.join("truth.json"))?;
+    let matrix = serde_json::from_value(truth["ct_from_gold"].clone()).ok().and_then(Rigid::from_rows);
+    let gold = gold.moved(&matrix.ok_or_else(|| Fault::unfit("truth.json holds no transform"))?);
+    // The figure's lower row is for a prediction: there is none here.
+    let seen =
+        surfaces(&gold, &Mesh::default(), &SurfaceOptions { gold: "true bone".to_owned(), ..Default::default() });
+    let rows = seen.height / 2;
+    let (width, height) = (slices.width.max(seen.width), slices.height + rows);
+    let mut picture = Picture { width, height, rgb: vec![255; 3 * width * height] };
+    for (from, wide, top, count) in
+        [(&slices.rgb, slices.width, 0, slices.height), (&seen.rgb, seen.width, slices.height, rows)]
+    {
+        for (y, row) in from.chunks_exact(3 * wide).take(count).enumerate() {
+            let start = 3 * width * (top + y);
+            picture.rgb[start..start + row.len()].copy_from_slice(row);
+        }
+    }
     let wanted = folder.join("preview.png");
     whole(&wanted, |part| std::fs::write(part, picture.to_png()).map_err(|error| Fault::file("write", &wanted, &error)))
 }

@@ -125,7 +125,7 @@ fn document(node: &Node, status: &NodeStatus) -> Value {
         "uses": node.op.name(),
         "at": node.place.to_string(),
         "params": node.params,
-        "state": super::status::word(&status.state),
+        "state": status.state.name(),
         "key": status.key,
         "seconds": status.expected_seconds,
         "outputs": outputs.collect::<Vec<_>>(),

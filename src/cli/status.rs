@@ -32,14 +32,14 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
         let items: Vec<_> = rows()
             .map(|(node, status)| {
                 let key = status.result.as_ref().map(|result| result.key.to_string());
-                json!({ "item": node.id, "state": word(&status.state), "key": key, "seconds": status.expected_seconds })
+                json!({ "item": node.id, "state": status.state.name(), "key": key, "seconds": status.expected_seconds })
             })
             .collect();
         out::json(&json!({ "pipeline": study.plan.name, "items": items, "totals": found.totals() }))?;
     } else {
         for (node, status) in rows() {
             let time = status.expected_seconds.map(forecast::human_seconds).unwrap_or_default();
-            let line = format!("{:<8} {:<44} {time}", word(&status.state), node.id);
+            let line = format!("{:<8} {:<44} {time}", status.state.name(), node.id);
             out::line(line.trim_end())?;
             if let State::Unready(fault) = &status.state {
                 out::line(format!("         {fault}"))?;
@@ -50,14 +50,4 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
         return Err(Fault::new(Kind::Differs, "the study is not up to date"));
     }
     Ok(())
-}
-
-pub(super) fn word(state: &State) -> &'static str {
-    match state {
-        State::Cached => "cached",
-        State::Run => "run",
-        State::Maybe => "maybe",
-        State::Unready(_) => "unready",
-        State::NotSelected => "-",
-    }
 }

@@ -145,8 +145,9 @@ pub(super) fn finish(image: &mut Image, options: &ImageOptions) -> Result<()> {
         image.notes.push(format!("{} was added to every value, as asked", options.add_hu));
     }
     air_note(image, low, high);
-    let resampled =
-        options.resample_mm.is_some() || Repair::Resample == options.tilt || Repair::Resample == options.gaps;
+    // A repair leaves a note, so without one there was none, whatever was allowed.
+    let repairs = [options.tilt, options.gaps].contains(&Repair::Resample) && !image.notes.is_empty();
+    let resampled = options.resample_mm.is_some() || repairs;
     if let Some(spacing_mm) = options.resample_mm {
         if !(spacing_mm.is_finite() && spacing_mm > 0.0) {
             return Err(Fault::usage(format!("`resample_mm` must be a positive number, it is {spacing_mm}")));

@@ -97,6 +97,11 @@ impl<'a> Part<'a> {
         }
     }
 
+    /// Returns it as a stream.
+    pub(super) const fn reader(self) -> Reader<'a> {
+        Reader { part: self, at: 0 }
+    }
+
     /// Fills `out`, which must be as long.
     ///
     /// # Errors
@@ -113,6 +118,22 @@ impl<'a> Part<'a> {
     }
 }
 
+/// A part from its beginning to its end.
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
+    part: Part<'a>,
+    at: usize,
+}
+
+impl std::io::Read for Reader<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let piece = self.part.piece(self.at..self.at.saturating_add(out.len()));
+        piece.read(&mut out[..piece.len()]).map_err(|fault| std::io::Error::other(fault.what))?;
+        self.at += piece.len();
+        Ok(piece.len())
+    }
+}
+
 #[cfg(unix)]
 fn read_at(file: &File, out: &mut [u8], from: u64) -> std::io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, out, from)
@@ -126,6 +147,8 @@ fn read_at(_: &File, _: &mut [u8], _: u64) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use super::*;
 
     #[test]
@@ -144,6 +167,9 @@ mod tests {
             assert_eq!((part.len(), out.as_slice()), (8, &bytes[HEAD_BYTES - 1..HEAD_BYTES + 3]));
             assert_eq!(part.piece(6..99).len(), 2);
             assert!(input.part(0..bytes.len() + 1).is_none());
+            let mut all = Vec::new();
+            input.part(5..bytes.len()).unwrap().reader().read_to_end(&mut all).unwrap();
+            assert!(all == bytes[5..]);
         }
         assert!(Input::open(folder.path()).is_err());
     }

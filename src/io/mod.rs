@@ -2,7 +2,7 @@
 //! file says, what leaves this module is LPS millimetres.
 //!
 //! ```text
-//! image   by name and content ─▶ dicom  nifti  nrrd  metaimage ─▶ raw (samples), values, gzip, detached, input, file
+//! image   by name and content ─▶ dicom  nifti  nrrd  metaimage ─▶ samples ─▶ raw, packed, text; values, detached, input, file
 //! mesh    by name and content ─▶ stl  ply  obj  vtk            ─▶ weld; gltf is written only
 //! series  what a folder of DICOM holds, and its digests
 //! info    the numbers of one file, as JSON; untrusted: the parsers on bytes, for fuzzing
@@ -30,13 +30,19 @@ mod metaimage;
 mod nifti;
 mod nrrd;
 mod obj;
+mod packed;
 mod ply;
 mod raw;
+mod room;
+mod samples;
 mod stl;
+mod text;
 mod values;
 mod vtk;
 mod weld;
 
+#[cfg(test)]
+mod roundtrip;
 #[cfg(test)]
 mod smoke;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{file::MOST_BYTES, input::Part};
+use super::{file::MOST_BYTES, input::Part, room};
 use crate::{
     fault::{Fault, Result},
     volume::Volume,
@@ -28,6 +28,22 @@ pub(super) enum Scalar {
 pub(super) enum Endian {
     Little,
     Big,
+}
+
+/// How one sample is stored, and what it means: `slope * sample + intercept`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Sample {
+    pub(super) scalar: Scalar,
+    pub(super) endian: Endian,
+    pub(super) slope: f64,
+    pub(super) intercept: f64,
+}
+
+impl Sample {
+    /// Returns samples that are the values.
+    pub(super) const fn plain(scalar: Scalar, endian: Endian) -> Self {
+        Self { scalar, endian, slope: 1.0, intercept: 0.0 }
+    }
 }
 
 impl Scalar {
@@ -101,38 +117,49 @@ pub(super) fn byte_count(size: [usize; 3], scalar: Scalar) -> Result<usize> {
     }
 }
 
-/// Samples that are decoded at a time, and so read at a time from a file.
-const PIECE: usize = 1 << 17;
+/// Samples that one thread decodes at a time.
+const SHARE: usize = 1 << 18;
+/// Bytes that are read from a file at a time: few enough to stay near the processor, and in memory that is used again.
+const BUFFER: usize = 1 << 16;
 
 /// Returns the samples as `slope * sample + intercept`, computed in `f64`.
 ///
 /// # Errors
 /// Unfit when a file cannot be read.
-pub(super) fn decode(part: Part<'_>, scalar: Scalar, endian: Endian, slope: f64, intercept: f64) -> Result<Vec<f32>> {
-    let width = scalar.bytes();
-    let mut values = vec![0.0_f32; part.len() / width];
+pub(super) fn decode(part: Part<'_>, sample: Sample) -> Result<Vec<f32>> {
+    let width = sample.scalar.bytes();
+    let mut values = room::zeros(part.len() / width);
     let done: Vec<Result<()>> = values
-        .par_chunks_mut(PIECE)
+        .par_chunks_mut(SHARE)
         .enumerate()
         .map_init(Vec::new, |buffer, (index, out)| {
-            let from = index * PIECE * width;
-            let piece = part.piece(from..from + out.len() * width);
-            if let Part::Memory(bytes) = piece {
-                put(bytes, scalar, endian, [slope, intercept], out);
-                return Ok(());
-            }
-            buffer.resize(out.len() * width, 0);
-            piece.read(buffer)?;
-            put(buffer, scalar, endian, [slope, intercept], out);
-            Ok(())
+            let from = index * SHARE * width;
+            decode_share(part.piece(from..from + out.len() * width), sample, buffer, out)
         })
         .collect();
     done.into_iter().collect::<Result<()>>()?;
     Ok(values)
 }
 
+fn decode_share(part: Part<'_>, sample: Sample, buffer: &mut Vec<u8>, out: &mut [f32]) -> Result<()> {
+    if let Part::Memory(bytes) = part {
+        put(bytes, sample, out);
+        return Ok(());
+    }
+    buffer.resize(BUFFER, 0);
+    let width = sample.scalar.bytes();
+    for (index, out) in out.chunks_mut(BUFFER / width).enumerate() {
+        let bytes = &mut buffer[..out.len() * width];
+        part.piece(index * BUFFER..index * BUFFER + bytes.len()).read(bytes)?;
+        put(bytes, sample, out);
+    }
+    Ok(())
+}
+
+/// Fills `out` with samples; there must be as many.
 #[expect(clippy::cast_lossless, reason = "one macro for types that are and are not lossless in f64")]
-fn put(bytes: &[u8], scalar: Scalar, endian: Endian, [slope, intercept]: [f64; 2], out: &mut [f32]) {
+pub(super) fn put(bytes: &[u8], sample: Sample, out: &mut [f32]) {
+    let Sample { scalar, endian, slope, intercept } = sample;
     macro_rules! each {
         ($type:ty) => {{
             let (words, _) = bytes.as_chunks::<{ size_of::<$type>() }>();
@@ -200,9 +227,14 @@ pub(super) fn encode(volume: &Volume<f32>, scalar: Scalar) -> Vec<u8> {
 
 /// Returns the type to write the values in: the file's own where they fit it exactly, else `int16`, else `float32`.
 pub(super) fn fitting(values: &[f32], own: Scalar) -> Scalar {
+    // No early end within a chunk, so that it becomes vectors. Whole numbers of 16 bits survive the way over i32.
     let exact = |scalar: Scalar| match scalar.range() {
         None => true,
-        Some((low, high)) => values.par_iter().all(|&v| v.fract() == 0.0 && (low..=high).contains(&f64::from(v))),
+        Some((low, high)) => {
+            let (low, high) = (low as f32, high as f32);
+            let fits = |v: f32| (v as i32) as f32 == v && v >= low && v <= high;
+            values.par_chunks(1 << 14).all(|chunk| chunk.iter().fold(true, |all, &v| all & fits(v)))
+        }
     };
     // Above 2^24 an f32 no longer holds every integer, so wide types are written as float.
     let narrow = matches!(own, Scalar::U8 | Scalar::I8 | Scalar::U16 | Scalar::I16);
@@ -220,7 +252,7 @@ mod tests {
     #[test]
     fn both_byte_orders_and_every_type_decode() {
         let decode = |bytes: &[u8], scalar, endian, slope, intercept| {
-            decode(Part::Memory(bytes), scalar, endian, slope, intercept).unwrap()
+            decode(Part::Memory(bytes), Sample { scalar, endian, slope, intercept }).unwrap()
         };
         assert_eq!(decode(&[0xfe, 0xff, 1, 0], Scalar::I16, Endian::Little, 1.0, 0.0), [-2.0, 1.0]);
         assert_eq!(decode(&[0xff, 0xfe, 0, 1], Scalar::I16, Endian::Big, 2.0, 10.0), [6.0, 12.0]);

@@ -85,28 +85,30 @@ pub fn fingerprint(path: &Path, series: Option<usize>) -> Result<Fingerprint> {
     Ok(Fingerprint { files: 1, stored: digest(path, series)?, decoded: decoded_digest(path, series)? })
 }
 
-/// Returns the files that one image consists of: the file, or the header and the data file that it names, or both files of a
+/// Returns the files that one image consists of: the file, or the header and the data files that it names, or both files of a
 /// NIfTI pair; of a DICOM file, which stands for its series, every file in its folder.
 ///
 /// # Errors
-/// Usage when the path does not exist; unfit when a header makes no sense or its data file is missing.
+/// Usage when the path does not exist; unfit when a header makes no sense or a data file is missing.
 pub fn parts(path: &Path) -> Result<Vec<PathBuf>> {
     let named = match sniff(path)? {
         Format::Dicom => return dicom::beside(path),
         Format::Nifti => return nifti::parts(path),
-        Format::Nrrd => nrrd::data_file,
-        Format::MetaImage => metaimage::data_file,
+        Format::Nrrd => nrrd::data_files,
+        Format::MetaImage => metaimage::data_files,
         _ => return Ok(vec![path.to_owned()]),
     };
-    let data = named(Input::open(path)?.head()).map_err(|fault| file::in_file(fault, path))?;
-    let data =
-        data.map(|name| detached::locate(path, &name)).transpose().map_err(|fault| file::in_file(fault, path))?;
-    Ok([path.to_owned()].into_iter().chain(data).collect())
+    let mut files = vec![path.to_owned()];
+    let names = named(Input::open(path)?.head()).map_err(|fault| file::in_file(fault, path))?;
+    for name in names {
+        files.push(detached::locate(path, &name).map_err(|fault| file::in_file(fault, path))?);
+    }
+    Ok(files)
 }
 
 /// Returns the digest of a scan's files. Of a folder: blake3 over the sorted list of the blake3 digests of the files of
-/// that one series; names and other files do not count. Of a file: its blake3, and over the list of the digests of both
-/// where an image has a header and a data file; a DICOM file stands for its series.
+/// that one series; names and other files do not count. Of a file: its blake3, and over the list of the digests of all
+/// where an image has a header and data files; a DICOM file stands for its series.
 ///
 /// # Errors
 /// Usage when the path does not exist or the series is ambiguous; unfit when a file is damaged.

@@ -21,8 +21,8 @@ pub fn image(format: Format, bytes: &[u8], options: &ImageOptions) -> Result<Ima
     let mut image = match format {
         Format::Dicom => dicom::parse(bytes, options)?,
         Format::Nifti => nifti::parse(&Input::memory(bytes), || Err(elsewhere()), options)?,
-        Format::Nrrd => nrrd::parse(&Input::memory(bytes), |_| Err(elsewhere()), options)?,
-        Format::MetaImage => metaimage::parse(&Input::memory(bytes), |_| Err(elsewhere()), options)?,
+        Format::Nrrd => nrrd::parse(&Input::memory(bytes), &|_| Err(elsewhere()), options)?,
+        Format::MetaImage => metaimage::parse(&Input::memory(bytes), &|_| Err(elsewhere()), options)?,
         Format::Stl | Format::Ply | Format::Obj | Format::Vtk => {
             return Err(Fault::unfit("this is a mesh; an image is needed"));
         }

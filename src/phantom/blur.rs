@@ -23,7 +23,7 @@ pub(super) fn blur_slice(values: &mut [f64], width: usize, spacing_mm: [f64; 2],
 }
 
 /// Returns half of the kernel, middle first, of a Gaussian integrated over voxels; all of it sums to 1.
-fn kernel(sigma: f64) -> Vec<f64> {
+pub(super) fn kernel(sigma: f64) -> Vec<f64> {
     let reach = (3.0 * sigma + 0.5).floor() as usize;
     let below = |x: f64| 0.5 * (1.0 + libm::erf(x / (sigma * std::f64::consts::SQRT_2)));
     let half: Vec<f64> = (0..=reach).map(|i| below(i as f64 + 0.5) - below(i as f64 - 0.5)).collect();

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::scene::Scene;
+use super::body::Body;
 use crate::{
     fault::{Fault, Result},
     geometry::surface::{Border, isosurface},
@@ -21,10 +21,20 @@ const TRUST: f64 = 0.6;
 ///
 /// # Errors
 /// Usage when the field holds no bone.
-pub(super) fn gold(scene: &Scene, ct: &Grid, gold_mm: f64) -> Result<Mesh> {
+pub(super) fn gold(body: &dyn Body, ct: &Grid, gold_mm: f64) -> Result<Mesh> {
     let (low, high) = field_mm(ct);
-    let inside = |p: DVec3| scene.bone_mm(p).max((low - p).max_element()).max((p - high).max_element());
-    let mesh = surface(low - DVec3::splat(gold_mm), high + DVec3::splat(gold_mm), gold_mm, &inside)?;
+    let room = DVec3::splat(gold_mm);
+    let mesh = if ct.direction == DMat3::IDENTITY {
+        let inside = |p: DVec3| body.bone_mm(p).max((low - p).max_element()).max((p - high).max_element());
+        surface(low - room, high + room, gold_mm, &inside)?
+    } else {
+        // Turned slices: the field is a box in axes of its own, about its middle.
+        let half = 0.5 * (high - low);
+        let middle = 0.5 * (ct.world(0, 0, 0) + ct.world(ct.size[0] - 1, ct.size[1] - 1, ct.size[2] - 1));
+        let beyond = |p: DVec3| ((ct.direction.transpose() * (p - middle)).abs() - half).max_element();
+        let reach = ct.direction.abs() * half + room;
+        surface(middle - reach, middle + reach, gold_mm, &|p| body.bone_mm(p).max(beyond(p)))?
+    };
     if mesh.triangles.is_empty() {
         let reason = format!("the field of {:.0} mm holds no bone", (high - low).min_element());
         return Err(Fault::usage(reason).hint("choose a larger `size` or `spacing_mm`"));
@@ -36,11 +46,10 @@ pub(super) fn gold(scene: &Scene, ct: &Grid, gold_mm: f64) -> Result<Mesh> {
 ///
 /// # Errors
 /// Usage when `gold_mm` is too coarse to see it.
-pub(super) fn missing(scene: &Scene, gold_mm: f64) -> Result<Mesh> {
-    let centre = scene.world_from_head.apply(scene.hole.centre_mm);
-    // The prism's long half axis, and how far its far corner lies below the middle of the outer table.
-    let reach = DVec3::splat(scene.hole.half_mm[0] * std::f64::consts::SQRT_2 + 20.0);
-    let mesh = surface(centre - reach, centre + reach, gold_mm, &|p| scene.missing_mm(p))?;
+pub(super) fn missing(body: &dyn Body, gold_mm: f64) -> Result<Mesh> {
+    let (centre, bound_mm) = body.opening();
+    let reach = DVec3::splat(bound_mm);
+    let mesh = surface(centre - reach, centre + reach, gold_mm, &|p| body.missing_mm(p))?;
     if mesh.triangles.is_empty() {
         return Err(Fault::usage("the missing bone falls between the samples").hint("choose a smaller `gold_mm`"));
     }
@@ -59,11 +68,12 @@ pub(super) fn draw_frame(middle_mm: DVec3, stream: &mut Stream) -> Rigid {
     Rigid { rotation, translation_mm: middle_mm - rotation * middle_mm + shift }.inverse()
 }
 
-/// Returns the lowest and highest corner of the space that the voxels fill; the grid is axis-aligned.
+/// Returns the lowest and highest corner of the space that the voxels fill, if the grid's axes are the world's.
 fn field_mm(grid: &Grid) -> (DVec3, DVec3) {
     let half = 0.5 * grid.spacing_mm;
-    let [nx, ny, nz] = grid.size;
-    (grid.origin_mm - half, grid.world(nx - 1, ny - 1, nz - 1) + half)
+    let last = DVec3::from_array(grid.size.map(|n| (n - 1) as f64));
+    let aligned = Grid { direction: DMat3::IDENTITY, ..*grid };
+    (grid.origin_mm - half, aligned.world_from_voxel().transform_point3(last) + half)
 }
 
 /// Returns the surface of a distance function (negative inside) in a box.

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::scene::Scene;
+use super::{body::Body, scene::Scene};
 use crate::{
     space::{DVec3, Grid},
     volume::Volume,
@@ -39,11 +39,11 @@ pub(super) fn average_voxel(scene: &Scene, grid: &Grid, index: DVec3) -> f64 {
 }
 
 /// Returns the true bone at the voxel centres: 1 where the centre is inside.
-pub(super) fn label(scene: &Scene, grid: Grid) -> Volume<u8> {
+pub(super) fn label(body: &dyn Body, grid: Grid) -> Volume<u8> {
     let [nx, ny, nz] = grid.size;
     let slices: Vec<Vec<u8>> = (0..nz)
         .into_par_iter()
-        .map(|z| (0..nx * ny).map(|i| u8::from(scene.bone_mm(grid.world(i % nx, i / nx, z)) < 0.0)).collect())
+        .map(|z| (0..nx * ny).map(|i| u8::from(body.bone_mm(grid.world(i % nx, i / nx, z)) < 0.0)).collect())
         .collect();
     Volume { grid, data: slices.concat() }
 }

@@ -5,27 +5,22 @@
 
 use super::{
     anatomy::Anatomy,
+    body::{Body, Sample},
     defect::Craniotomy,
-    face::{ear_canal, eyeball, maxillary_sinus, orbit},
+    face::{ear_canal, eyeball, orbit},
     metal::{METAL_HU, Metal},
-    shape::{ellipsoid, smooth_max, smooth_min, tube},
+    shape::{ellipsoid, smooth_max, smooth_min, tube, wave},
     skull::{Bone, Braincase, Make, Skull},
+    surgery::DRAIN_HU,
 };
 use crate::space::{DVec3, Rigid};
 
 /// Air, HU.
 const AIR_HU: f64 = -1000.0;
+/// Air cells of the mastoid, with the mucosa that lines them, HU.
+const CELL_HU: f64 = -700.0;
 /// Share of a first-order distance that is trusted as a lower bound of the true distance.
 const TRUST: f64 = 0.6;
-
-/// The density at a point.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sample {
-    /// True density, HU.
-    pub(super) hu: f64,
-    /// Radius around the point within which the density is the same, mm.
-    pub(super) clear_mm: f64,
-}
 
 /// A head in a scanner.
 #[derive(Clone, Debug)]
@@ -42,40 +37,54 @@ pub(super) struct Scene {
 /// A density being decided, with the nearest boundary seen so far.
 struct Choice {
     clear_mm: f64,
+    even_mm: f64,
 }
 
 impl Choice {
     /// Returns whether the point is inside a shape, and remembers how near its surface is.
     fn inside(&mut self, distance_mm: f64) -> bool {
+        self.even_mm = self.even_mm.min(distance_mm.abs());
+        self.inside_soft(distance_mm)
+    }
+
+    /// As [`Choice::inside`], for a surface between soft tissues.
+    fn inside_soft(&mut self, distance_mm: f64) -> bool {
         self.clear_mm = self.clear_mm.min(distance_mm.abs());
         distance_mm < 0.0
     }
 
     fn density(self, hu: f64) -> Sample {
-        Sample { hu, clear_mm: self.clear_mm * TRUST }
+        Sample { hu, clear_mm: self.clear_mm * TRUST, even_mm: self.even_mm * TRUST }
     }
 }
 
-impl Scene {
-    /// Returns the density at a point of the world.
-    pub(super) fn sample(&self, world: DVec3) -> Sample {
+impl Body for Scene {
+    fn sample(&self, world: DVec3) -> Sample {
         let p = self.head_from_world(world);
         let case = self.skull.braincase(p);
         let skin = self.skin(p, case);
-        let mut choice = Choice { clear_mm: f64::INFINITY };
+        let mut choice = Choice { clear_mm: f64::INFINITY, even_mm: f64::INFINITY };
         if choice.inside(self.metal.distance_mm(p)) {
             return choice.density(METAL_HU);
+        }
+        if let Some(surgery) = &self.hole.surgery
+            && choice.inside(surgery.drain_mm(p))
+        {
+            return choice.density(DRAIN_HU);
         }
         if !choice.inside(skin) {
             let shell = rest(world - self.world_from_head.translation_mm);
             return if choice.inside(shell) { choice.density(self.rest_hu) } else { choice.density(AIR_HU) };
         }
-        let bone = self.opened(p, self.skull.bone(p, case));
+        let bone = self.opened(p, case, self.skull.bone(p, case));
         if choice.inside(bone.distance_mm) {
-            let hu = self.bone_hu(case, bone, &mut choice);
+            let hu = self.bone_hu(p, case, bone, &mut choice);
             return choice.density(hu);
         }
-        let hu = if case.outer_mm < 0.0 && !choice.inside(-case.wall_mm - case.outer_mm) {
+        let in_wall = case.outer_mm < 0.0 && choice.inside(-case.wall_mm - case.outer_mm);
+        // The simple anatomy has the two cases exchanged, so its cavity is even: the bytes of its scans are on record.
+        let in_wall = if self.skull.detail.is_some() { in_wall } else { case.outer_mm < 0.0 && !in_wall };
+        let hu = if in_wall {
             // In the wall, but no bone: the hole, a cavity, or an opening of the base.
             self.outside_hu(p, skin, &mut choice).min(30.0)
         } else if case.outer_mm < 0.0 {
@@ -87,20 +96,28 @@ impl Scene {
         choice.density(hu)
     }
 
-    /// Returns the signed distance to the true bone at a point of the world, mm, negative inside.
-    pub(super) fn bone_mm(&self, world: DVec3) -> f64 {
+    fn bone_mm(&self, world: DVec3) -> f64 {
         let p = self.head_from_world(world);
         let case = self.skull.braincase(p);
-        self.opened(p, self.skull.bone(p, case)).distance_mm
+        self.opened(p, case, self.skull.bone(p, case)).distance_mm
     }
 
-    /// Returns the signed distance to the bone that the hole took away, mm, negative inside.
-    pub(super) fn missing_mm(&self, world: DVec3) -> f64 {
+    fn missing_mm(&self, world: DVec3) -> f64 {
         let p = self.head_from_world(world);
         let case = self.skull.braincase(p);
-        self.skull.bone(p, case).distance_mm.max(self.hole.prism(p))
+        self.skull.bone(p, case).distance_mm.max(self.hole.cut_mm(p, case.outer_mm))
     }
 
+    fn iron_g_cm3(&self, world: DVec3) -> f64 {
+        self.metal.iron_g_cm3(self.head_from_world(world))
+    }
+
+    fn opening(&self) -> (DVec3, f64) {
+        (self.world_from_head.apply(self.hole.centre_mm), self.hole.bound_mm())
+    }
+}
+
+impl Scene {
     /// Returns the anatomy.
     pub(super) const fn anatomy(&self) -> &Anatomy {
         &self.skull.anatomy
@@ -112,8 +129,9 @@ impl Scene {
     }
 
     /// Returns the bone with the hole cut out, its edges rounded as an engineer would.
-    fn opened(&self, p: DVec3, bone: Bone) -> Bone {
-        Bone { distance_mm: smooth_max(bone.distance_mm, -self.hole.prism(p), 1.5), ..bone }
+    fn opened(&self, p: DVec3, case: Braincase, bone: Bone) -> Bone {
+        let cut = self.hole.cut_mm(p, case.outer_mm);
+        Bone { distance_mm: smooth_max(bone.distance_mm, -cut, self.hole.edge_mm()), ..bone }
     }
 
     /// Returns the distance to the skin, mm, negative inside.
@@ -134,13 +152,15 @@ impl Scene {
         smooth_min(scalp, smooth_min(lower, nose.min(ear), 5.0) * scale, 10.0)
     }
 
-    fn bone_hu(&self, case: Braincase, bone: Bone, choice: &mut Choice) -> f64 {
-        let a = self.anatomy();
+    fn bone_hu(&self, p: DVec3, case: Braincase, bone: Bone, choice: &mut Choice) -> f64 {
+        let (a, detail) = (self.anatomy(), &self.skull.detail);
         match bone.make {
             Make::Compact => a.compact_hu,
             Make::Mastoid => {
                 if choice.inside(-bone.distance_mm - 1.2) {
                     a.compact_hu
+                } else if let Some(detail) = detail {
+                    if choice.inside(detail.cell_wall(p)) { a.compact_hu } else { CELL_HU }
                 } else {
                     a.mastoid_hu
                 }
@@ -148,8 +168,15 @@ impl Scene {
             Make::Tooth => 2100.0,
             Make::Vault => {
                 let (below_outer, above_inner) = (-case.outer_mm, case.wall_mm + case.outer_mm);
-                let outer_table = choice.inside(below_outer - a.table_mm);
-                let inner_table = choice.inside(above_inner - 0.8 * a.table_mm);
+                let mut table_mm = a.table_mm;
+                if let Some(detail) = detail {
+                    if choice.inside(detail.suture(p)) {
+                        return detail.suture_hu;
+                    }
+                    table_mm = (table_mm + detail.table_wave * detail.thicker_mm(p)).clamp(0.6, 2.5);
+                }
+                let outer_table = choice.inside(below_outer - table_mm);
+                let inner_table = choice.inside(above_inner - 0.8 * table_mm);
                 if outer_table || inner_table { a.compact_hu } else { a.diploe_hu }
             }
             Make::Shelled => {
@@ -188,7 +215,13 @@ impl Scene {
             return a.choroid_hu;
         }
         let ventricle = ellipsoid(f - DVec3::new(9.0, 4.0, 8.0), DVec3::new(5.0, 32.0, 8.0) * a.ventricle);
-        if choice.inside(ventricle) { 8.0 } else { 35.0 }
+        if choice.inside(ventricle) {
+            8.0
+        } else if self.skull.detail.is_some() {
+            brain_hu(p, below, choice)
+        } else {
+            35.0
+        }
     }
 
     /// Returns the density outside the braincase: scalp, orbit, sinuses, throat, muscle.
@@ -201,7 +234,7 @@ impl Scene {
             let q = self.skull.face_from_head(p);
             let f = DVec3::new(q.x.abs(), q.y, q.z);
             let full = a.sinus_fluid[usize::from(q.x < 0.0)];
-            if choice.inside(maxillary_sinus(f)) {
+            if choice.inside(self.skull.cheek_air(f)) {
                 return if full { 18.0 } else { AIR_HU };
             }
             let throat = tube(f, DVec3::new(0.0, -26.0, -62.0), DVec3::new(0.0, -2.0, -150.0), [7.0, 8.0]);
@@ -213,12 +246,42 @@ impl Scene {
             }
         }
         let fat = 0.6 * a.scalp_mm + if p.z < -50.0 { 3.0 } else { 0.0 };
-        if choice.inside(-skin - fat) { -95.0 } else { 55.0 }
+        if choice.inside(-skin - fat) {
+            return -95.0;
+        }
+        // Between the muscles of face and neck there is fat.
+        if self.skull.detail.is_some() && p.z < -20.0 {
+            let sheet = (fold_mm(p, 47.0).abs() - 0.7).max(fold_mm(p + DVec3::splat(31.0), 83.0));
+            if choice.inside_soft(sheet) {
+                return -80.0;
+            }
+        }
+        55.0
     }
 }
 
+/// Returns the density of the brain at a depth below the inner table: sulci, grey matter along them, white matter.
+fn brain_hu(p: DVec3, below_mm: f64, choice: &mut Choice) -> f64 {
+    let fold = fold_mm(p, 21.0).abs();
+    let deep = below_mm - 15.0;
+    if choice.inside_soft((fold - 0.7).max(deep)) {
+        return 14.0;
+    }
+    // Grey matter lines the surface and the sulci, and lies in the middle.
+    let ribbon = (fold - 3.4).max(deep - 3.0).min(below_mm - 5.5);
+    let nuclei = ellipsoid(DVec3::new(p.x.abs() - 18.0, p.y, p.z - 2.0), DVec3::new(9.0, 19.0, 11.0));
+    if choice.inside_soft(ribbon.min(nuclei)) { 38.0 } else { 29.0 }
+}
+
+/// Returns the distance to a sheet that winds through space with a period, mm, signed by its side: a gyroid.
+fn fold_mm(p: DVec3, period_mm: f64) -> f64 {
+    let [x, y, z] = (p / period_mm).to_array().map(|turns| (wave(turns), wave(turns + 0.25)));
+    // The steepest slope of the sum is about 1.7 a radian; parabolas are steeper than sines by a quarter.
+    (x.0 * y.1 + y.0 * z.1 + z.0 * x.1) * period_mm / (std::f64::consts::TAU * 2.1)
+}
+
 /// Returns the distance to the shell of the head-rest, in the world's axes from the middle of the head, mm.
-fn rest(from_head: DVec3) -> f64 {
+pub(super) fn rest(from_head: DVec3) -> f64 {
     let radius = (from_head.x * from_head.x + from_head.y * from_head.y).sqrt();
     ((radius - 106.0).abs() - 1.6).max(34.0 - from_head.y)
 }

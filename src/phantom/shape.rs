@@ -49,6 +49,12 @@ pub(super) fn smooth_step(low: f64, high: f64, x: f64) -> f64 {
     t * t * (3.0 - 2.0 * t)
 }
 
+/// Returns a smooth wave of period 1 between -1 and 1, made of two parabolas: a sine of whole turns within 0.06.
+pub(super) fn wave(turns: f64) -> f64 {
+    let half = turns - turns.floor() - 0.5;
+    -16.0 * half * (0.5 - half.abs())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +67,14 @@ mod tests {
         assert_eq!(tube(DVec3::new(5.0, 7.0, 0.0), DVec3::ZERO, DVec3::new(10.0, 0.0, 0.0), [1.0, 3.0]), 5.0);
         assert_eq!(rounded_box(DVec3::new(0.0, 0.0, 4.0), DVec3::new(3.0, 2.0, 1.0), 0.5), 3.0);
         assert_eq!(rounded_box(DVec3::ZERO, DVec3::new(3.0, 2.0, 1.0), 0.5), -1.0);
+    }
+
+    #[test]
+    fn a_wave_is_nearly_a_sine() {
+        assert_eq!((wave(0.0), wave(0.25), wave(-0.25), wave(7.5)), (0.0, 1.0, -1.0, 0.0));
+        let worst = (0..1000)
+            .map(|i| (wave(0.001 * f64::from(i)) - (std::f64::consts::TAU * 0.001 * f64::from(i)).sin()).abs());
+        assert!(worst.fold(0.0, f64::max) < 0.06);
     }
 
     #[test]

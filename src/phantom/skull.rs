@@ -12,11 +12,13 @@
 
 use super::{
     anatomy::Anatomy,
+    detail::Detail,
     face::{
         cheek, clivus, ear_canal, frontal_bulk, mandible, mastoid, maxilla, maxillary_sinus, nasal_air, nose, orbit,
         orbit_wall, petrous, sphenoid_sinus, spine,
     },
     shape::{ellipsoid, rounded_box, smooth_max, smooth_step, tube},
+    visage::{ethmoid_cells, maxillary_pyramid},
 };
 use crate::space::DVec3;
 
@@ -60,6 +62,8 @@ const FACE_TOP_MM: f64 = 12.0;
 pub(super) struct Skull {
     /// The numbers that it is made from.
     pub(super) anatomy: Anatomy,
+    /// Finer anatomy, when it was chosen.
+    pub(super) detail: Option<Detail>,
     /// Roots of the teeth present: upper or lower, position in the folded face.
     teeth: Vec<DVec3>,
 }
@@ -77,7 +81,12 @@ impl Skull {
                 DVec3::new(side * 25.0 * across, -52.0 - 33.0 * ahead, if tooth < 14 { -88.0 } else { -103.0 })
             })
             .collect();
-        Self { anatomy, teeth }
+        Self { anatomy, detail: None, teeth }
+    }
+
+    /// Returns the skull with finer anatomy, if there is any.
+    pub(super) fn refined(self, detail: Option<Detail>) -> Self {
+        Self { detail, ..self }
     }
 
     /// Returns the point in the coordinates in which the face was designed.
@@ -112,7 +121,12 @@ impl Skull {
         let (x, y, z) = (q.x / radii.x, p.y / length_mm, (p.z / a.height_mm).max(0.0));
         let vault = a.wall_mm + a.wall_back_mm * y - a.wall_side_mm * x * x + 0.5 * z * z;
         let base = smooth_step(-12.0, -34.0, p.z);
-        let wall_mm = vault.clamp(4.3, 7.6) * (1.0 - base) + 4.5 * base;
+        let vault = match &self.detail {
+            Some(detail) => (vault + detail.thicker_mm(p)).clamp(2.0, 11.0),
+            None => vault.clamp(4.3, 7.6),
+        };
+        let wall_mm = vault * (1.0 - base) + 4.5 * base;
+        let round = self.detail.as_ref().map_or(round, |detail| round - detail.relief_mm(p));
         Braincase { outer_mm: smooth_max(round, floor, 18.0), wall_mm }
     }
 
@@ -126,6 +140,9 @@ impl Skull {
             return bone;
         }
         let q = self.face_from_head(p);
+        if let Some(detail) = &self.detail {
+            return self.fine_bone(detail, q, shell);
+        }
         let scale = self.anatomy.face_scale * self.anatomy.face_height;
         let f = DVec3::new(q.x.abs(), q.y, q.z);
         let mut add = |distance: f64, make| {
@@ -173,7 +190,13 @@ impl Skull {
     /// Returns the distance to the nearest space that holds air (or sinus fluid), in face units, negative inside.
     pub(super) fn sinuses(&self, q: DVec3) -> f64 {
         let f = DVec3::new(q.x.abs(), q.y, q.z);
-        self.frontal_sinus(q).min(maxillary_sinus(f)).min(sphenoid_sinus(f)).min(nasal_air(f, q))
+        let air = self.frontal_sinus(q).min(self.cheek_air(f)).min(sphenoid_sinus(f)).min(nasal_air(f, q));
+        self.detail.as_ref().map_or(air, |detail| air.min(ethmoid_cells(f, detail.cell_mm + 1.5)))
+    }
+
+    /// Returns the distance to the maxillary sinus, in face units, negative inside.
+    pub(super) fn cheek_air(&self, f: DVec3) -> f64 {
+        if self.detail.is_some() { maxillary_pyramid(f, self.anatomy.orbit_scale) } else { maxillary_sinus(f) }
     }
 
     fn frontal_sinus(&self, q: DVec3) -> f64 {
@@ -185,7 +208,7 @@ impl Skull {
         ellipsoid(DVec3::new(q.x.abs() - 11.5, q.y + 76.5, q.z + 9.0), radii)
     }
 
-    fn teeth(&self, q: DVec3) -> f64 {
+    pub(super) fn teeth(&self, q: DVec3) -> f64 {
         let row = rounded_box(q - DVec3::new(0.0, -68.0, -95.5), DVec3::new(31.0, 22.0, 17.0), 1.0);
         if row > 3.0 {
             return row;

@@ -119,13 +119,21 @@ impl Lock {
         text
     }
 
+    /// Returns the lock of a text; `path` is for messages.
+    ///
+    /// # Errors
+    /// Usage, with the line, when the text is no lock file.
+    pub fn parse(text: &str, path: &Path) -> Result<Self> {
+        super::locktext::parse(text, path)
+    }
+
     /// Reads a lock file; none when there is none.
     ///
     /// # Errors
     /// Usage, with the line, when it is no lock file.
     pub fn read(path: &Path) -> Result<Option<Self>> {
         match std::fs::read_to_string(path) {
-            Ok(text) => super::locktext::parse(&text, path).map(Some),
+            Ok(text) => Self::parse(&text, path).map(Some),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Fault::file("read the lock file", path, &error)),
         }

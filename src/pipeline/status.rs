@@ -25,6 +25,23 @@ pub enum State {
     NotSelected,
 }
 
+impl State {
+    /// The words for what can become of a node that was asked for.
+    pub const NAMES: [&'static str; 4] = ["cached", "run", "maybe", "unready"];
+
+    /// Returns its word, `-` for a node that was not asked for.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Cached => Self::NAMES[0],
+            Self::Run => Self::NAMES[1],
+            Self::Maybe => Self::NAMES[2],
+            Self::Unready(_) => Self::NAMES[3],
+            Self::NotSelected => "-",
+        }
+    }
+}
+
 /// A node and what would become of it.
 #[derive(Clone, Debug)]
 pub struct NodeStatus {

@@ -3,6 +3,7 @@
 pub mod align;
 pub mod command;
 mod compare;
+mod craniotomy;
 mod displace;
 mod figure;
 mod fit_threshold;
@@ -19,6 +20,7 @@ mod voxelize;
 
 pub use align::{Align, AlignParams, TransformFile};
 pub use compare::{Compare, CompareParams};
+pub use craniotomy::{Craniotomy, CraniotomyParams};
 pub use displace::{Displace, DisplaceParams};
 pub use figure::{Figure, FigureParams};
 pub use fit_threshold::{FitThreshold, FittedThreshold};
@@ -36,6 +38,7 @@ use crate::pipeline::stage::{Op, Typed};
 /// Every built-in stage. Adding one is a file beside this one and a line here.
 pub static OPS: &[&dyn Op] = &[
     &Typed::<Phantom>::new(),
+    &Typed::<Craniotomy>::new(),
     &Typed::<Displace>::new(),
     &Typed::<Align>::new(),
     &Typed::<Resample>::new(),

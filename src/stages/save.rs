@@ -23,3 +23,25 @@ pub(super) fn bytes(path: &Path, bytes: &[u8]) -> Result<()> {
 pub(super) fn folder(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).map_err(|error| Fault::file("create the output folder", path, &error))
 }
+
+/// Turns a binary STL that was written in LPS into RAS: x and y of normals and vertices change sign, and its header says so.
+pub(super) fn into_ras(path: &Path) -> Result<()> {
+    /// Header and count; then a normal and three vertices of twelve bytes each, and two bytes.
+    const HEAD: usize = 84;
+    /// Bytes of a triangle.
+    const FACET: usize = 50;
+    let mut data = std::fs::read(path).map_err(|error| Fault::file("read the file", path, &error))?;
+    let stated = data.windows(9).take(80).position(|text| text == b"SPACE=LPS");
+    let Some(at) = stated else {
+        return Err(Fault::unfit("not an STL that states SPACE=LPS").at(path.display()));
+    };
+    data[at..at + 9].copy_from_slice(b"SPACE=RAS");
+    for facet in data[HEAD..].chunks_exact_mut(FACET) {
+        for vector in facet[..48].chunks_exact_mut(12) {
+            // The sign is the highest bit of the last byte.
+            vector[3] ^= 0x80;
+            vector[7] ^= 0x80;
+        }
+    }
+    bytes(path, &data)
+}

@@ -77,6 +77,8 @@ fn outputs_of_every_stage(folder: &Path) -> BTreeMap<&'static str, BTreeMap<Stri
     let size = json!({ "size": [40, 40, 16], "spacing_mm": [5.0, 5.0, 10.0], "gold_mm": 4.0 });
     let phantom = run(folder, "phantom", "phantom", &size, &[]);
     let (ct, gold) = (&phantom["ct"], &phantom["gold"]);
+    let site = json!({ "site": "parietal", "extent_mm": [60, 50], "kerf_mm": 0 });
+    let craniotomy = run(folder, "craniotomy", "craniotomy", &site, &[("ct", &[ct])]);
     let displace = run(folder, "displace", "displace", &json!({ "rotation_deg": [10, 0, 5] }), &[("mesh", &[gold])]);
     let loose = json!({ "accept": { "median_mm": 5.0, "inlier_share": 0.1 } });
     let align =
@@ -121,6 +123,7 @@ fn outputs_of_every_stage(folder: &Path) -> BTreeMap<&'static str, BTreeMap<Stri
     );
     for (op, made) in [
         ("phantom", phantom),
+        ("craniotomy", craniotomy),
         ("displace", displace),
         ("align", align),
         ("voxelize", voxelize),

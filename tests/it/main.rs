@@ -4,6 +4,7 @@ mod acceptance;
 mod align;
 mod architecture;
 mod bad_input;
+mod cohort;
 mod commands;
 mod compare;
 mod door;

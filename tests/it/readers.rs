@@ -73,7 +73,11 @@ fn damage_one() {
         let bytes = mutate::damaged(&seeds, done);
         let kept = bytes.clone();
         let guard = Crash { name: parser.name, bytes: kept };
-        let cost = budget::measure(|| (parser.parse)(&bytes));
+        let mut cost = budget::measure(|| (parser.parse)(&bytes));
+        if cost.seconds > parsers::most_seconds(bytes.len()) {
+            // A parser that hangs does so again; a machine that was busy, or stopped us, does not.
+            cost = budget::measure(|| (parser.parse)(&bytes));
+        }
         assert!(cost.peak_bytes <= parsers::most_bytes(bytes.len()), "{} bytes for {}", cost.peak_bytes, bytes.len());
         assert!(cost.seconds <= parsers::most_seconds(bytes.len()), "{} s for {} bytes", cost.seconds, bytes.len());
         std::mem::forget(guard.defused());
@@ -163,7 +167,7 @@ fn lies() {
     println!("2 lies");
 }
 
-/// A gzip, a zlib and a deflate stream of zeros at a thousand to one, under headers that declare little, much, or nothing.
+/// A gzip, a bzip2 and a deflate stream of zeros at a thousand to one, under headers that declare little, much, or nothing.
 #[test]
 fn streams_that_swell_are_stopped() {
     use std::io::Write as _;
@@ -174,16 +178,23 @@ fn streams_that_swell_are_stopped() {
     let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::new(9));
     deflate.write_all(&zeros).unwrap();
     let deflate = deflate.finish().unwrap();
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::new(9));
+    bzip2.write_all(&zeros).unwrap();
+    let bzip2 = bzip2.finish().unwrap();
     let room = Room::new();
-    let nrrd = |sizes: &str| {
-        let head = format!("NRRD0004\ntype: uchar\ndimension: 3\nsizes: {sizes}\nspacings: 1 1 1\nencoding: gzip\n\n");
-        [head.as_bytes(), &gzip].concat()
-    };
-    room.write("much.nrrd", nrrd("4000 4000 60"));
-    room.refuses(&["info", "much.nrrd"], 3, &["compressed bytes cannot hold more than", "much.nrrd"]);
-    // What is declared and small is read, and no more.
-    room.write("little.nrrd", nrrd("2 2 2"));
-    assert_eq!(room.json(&["info", "little.nrrd", "--json"])["size"], serde_json::json!([2, 2, 2]));
+    for (encoding, packed) in [("gzip", &gzip), ("bzip2", &bzip2)] {
+        let nrrd = |sizes: &str| {
+            let head = format!(
+                "NRRD0004\ntype: uchar\ndimension: 3\nsizes: {sizes}\nspacings: 1 1 1\nencoding: {encoding}\n\n"
+            );
+            [head.as_bytes(), packed].concat()
+        };
+        room.write("much.nrrd", nrrd("4000 4000 60"));
+        room.refuses(&["info", "much.nrrd"], 3, &["compressed bytes cannot hold more than", "much.nrrd"]);
+        // What is declared and small is read, and no more.
+        room.write("little.nrrd", nrrd("2 2 2"));
+        assert_eq!(room.json(&["info", "little.nrrd", "--json"])["size"], serde_json::json!([2, 2, 2]));
+    }
     let mut dicom = vec![0; 128];
     dicom.extend_from_slice(b"DICM\x02\x00\x10\x00UI\x16\x001.2.840.10008.1.2.1.99");
     dicom.extend_from_slice(&deflate);

@@ -11,6 +11,7 @@ mod measure;
 mod msdnet;
 mod peer;
 mod process;
+mod readers;
 mod row;
 mod runner;
 mod sample;
@@ -34,6 +35,8 @@ enum Suite {
     Geometry,
     /// The engine on studies whose stages have next to nothing to do
     Runner,
+    /// Images from disk: NIfTI, NRRD, MetaImage, a DICOM series
+    Readers,
 }
 
 /// Arguments of `bench`.
@@ -69,6 +72,9 @@ pub(super) struct Args {
     /// A mesh of that scan's bone, lying on it
     #[arg(long, value_name = "MESH", requires = "ct")]
     mesh: Option<PathBuf>,
+    /// Images for the readers' rows instead of a simulated scan: image files, and folders of DICOM
+    #[arg(long, value_name = "FOLDER")]
+    folder: Option<PathBuf>,
     /// Align the mesh from so many random starts instead, and tell how often it is found
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     starts: Option<u32>,
@@ -113,6 +119,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     }
     if wanted(Suite::Runner) {
         runner_rows(args, context, scratch.path(), &mut rows)?;
+    }
+    if wanted(Suite::Readers) {
+        readers_rows(args, context, scratch.path(), &mut rows)?;
     }
     if rows.is_empty() {
         return Err(Fault::usage("no row has such a name"));
@@ -181,6 +190,23 @@ fn runner_rows(args: &Args, context: &Context, scratch: &std::path::Path, rows: 
         if args.wants(&task) {
             rows.extend(measure::rows(&task, args, context, scratch)?);
         }
+    }
+    Ok(())
+}
+
+fn readers_rows(args: &Args, context: &Context, scratch: &std::path::Path, rows: &mut Vec<Row>) -> Result<()> {
+    let task = |path| Task::Readers { path };
+    let tasks: Vec<Task> = match &args.folder {
+        Some(folder) => readers::images(folder)?.into_iter().map(task).collect(),
+        None => readers::NAMES.map(|name| task(scratch.join("readers").join(name))).into(),
+    };
+    let tasks: Vec<&Task> = tasks.iter().filter(|task| args.wants(task)).collect();
+    if args.folder.is_none() && !tasks.is_empty() {
+        talk(context, "preparing the scan in every format");
+        readers::write(args.quick, &scratch.join("readers"))?;
+    }
+    for task in tasks {
+        rows.extend(measure::rows(task, args, context, scratch)?);
     }
     Ok(())
 }

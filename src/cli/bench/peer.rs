@@ -14,6 +14,7 @@ use crate::{
 /// The scripts travel with the program, so that one command needs no source tree.
 const TORCH: &str = include_str!("../../../benches/peers/msdnet_torch.py");
 const VTK: &str = include_str!("../../../benches/peers/geometry_vtk.py");
+const READERS: &str = include_str!("../../../benches/peers/readers_speed.py");
 const DVC: &str = include_str!("../../../benches/peers/dvc_study.py");
 const SNAKEMAKE: &str = include_str!("../../../benches/peers/snakemake_study.py");
 
@@ -57,6 +58,12 @@ pub(super) fn commands(task: &Task, args: &Args, context: &Context, scratch: &Pa
                 command
             };
             return Ok(variants.iter().map(command).collect());
+        }
+        Task::Readers { .. } if !installed(args, "SimpleITK") => return Ok(Vec::new()),
+        Task::Readers { path } => {
+            let mut command = python(written(scratch, "readers_speed.py", READERS)?);
+            command.arg("--files").arg(path);
+            return Ok(vec![command]);
         }
         Task::Geometry { .. } => return Ok(Vec::new()),
     };

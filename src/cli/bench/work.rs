@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{geometry, msdnet, runner};
+use super::{geometry, msdnet, readers, runner};
 use crate::{
     cli::Context,
     fault::{Fault, Result},
@@ -23,6 +23,8 @@ pub(super) enum Task {
     Geometry { name: String, files: PathBuf },
     /// A command on a synthetic study.
     Runner { action: runner::Action, stages: usize, folder: PathBuf },
+    /// One image from disk.
+    Readers { path: PathBuf },
 }
 
 /// Something prepared, to be run again and again.
@@ -68,6 +70,9 @@ impl Task {
             Self::Ct { .. } => "msdnet.ct".to_owned(),
             Self::Geometry { name, .. } => format!("geometry.{name}"),
             Self::Runner { action, .. } => action.name().to_owned(),
+            Self::Readers { path } => {
+                format!("readers.{}", path.file_name().unwrap_or_default().to_string_lossy())
+            }
         }
     }
 
@@ -81,6 +86,7 @@ impl Task {
             }
             Self::Geometry { name, files } => geometry::prepare(name, files)?,
             Self::Runner { action, stages, folder } => Box::new(runner::Study::new(*action, *stages, folder, context)?),
+            Self::Readers { path } => Box::new(readers::Read::new(path)?),
         })
     }
 }

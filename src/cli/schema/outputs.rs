@@ -97,7 +97,7 @@ pub(super) static OUTPUTS: &[Output] = &[
     output(
         "dag",
         "calvaria dag",
-        "{ pipeline: text, vertices: [{ id: text, op: text?, count: whole, publish: text? }],
+        "{ pipeline: text, vertices: [{ id: text, op: text?, count: whole, publish: text?, states: <whole> }],
            edges: [{ from: text, to: text }] }",
     ),
     output(

@@ -1,5 +1,6 @@
 //! A start from pairs of points that a person marked: the rigid motion with the least squared distances.
 
+use super::solve::eigen;
 use crate::{
     fault::{Fault, Result},
     space::{DMat3, DQuat, DVec3, Rigid},
@@ -7,8 +8,6 @@ use crate::{
 
 /// Points farther from a line than this on both sides fix the turn about it, mm.
 const OFF_LINE_MM: f64 = 5.0;
-/// Sweeps of the eigenvalue search.
-const SWEEPS: usize = 30;
 
 /// A point of the mesh and where it belongs in the scan, both LPS mm.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -79,32 +78,10 @@ fn off_line_mm(points: &[DVec3], centre: DVec3) -> f64 {
     away.map(|p| (p - along * p.dot(along)).length()).fold(0.0, f64::max)
 }
 
-/// Returns the eigenvector of the largest eigenvalue of a symmetric matrix (cyclic Jacobi).
-fn largest(mut m: [[f64; 4]; 4]) -> [f64; 4] {
-    let mut vectors = [[0.0; 4]; 4];
-    for (i, row) in vectors.iter_mut().enumerate() {
-        row[i] = 1.0;
-    }
-    for _ in 0..SWEEPS {
-        for p in 0..3 {
-            for q in p + 1..4 {
-                if m[p][q].abs() <= 1e-300 {
-                    continue;
-                }
-                let theta = (m[q][q] - m[p][p]) / (2.0 * m[p][q]);
-                let t = theta.signum() / (theta.abs() + (theta * theta + 1.0).sqrt());
-                let c = 1.0 / (t * t + 1.0).sqrt();
-                let s = t * c;
-                for row in m.iter_mut().chain(&mut vectors) {
-                    (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
-                }
-                for k in 0..4 {
-                    (m[p][k], m[q][k]) = (c * m[p][k] - s * m[q][k], s * m[p][k] + c * m[q][k]);
-                }
-            }
-        }
-    }
-    let best = (0..4).fold(0, |best, i| if m[i][i] > m[best][best] { i } else { best });
+/// Returns the eigenvector of the largest eigenvalue of a symmetric matrix.
+fn largest(m: [[f64; 4]; 4]) -> [f64; 4] {
+    let (values, vectors) = eigen(m);
+    let best = (0..4).fold(0, |best, i| if values[i] > values[best] { i } else { best });
     vectors.map(|row| row[best])
 }
 

@@ -2,6 +2,9 @@
 
 use crate::space::{DMat3, DQuat, DVec3, Rigid};
 
+/// Sweeps of the eigenvalue search; three to six are enough for most matrices.
+const SWEEPS: usize = 30;
+
 /// The normal equations of a linearised rigid fit about a centre.
 #[derive(Clone, Debug)]
 pub(super) struct Normal {
@@ -132,11 +135,11 @@ pub(super) struct Condition {
 
 /// Returns the eigenvalues of a symmetric matrix, and its eigenvectors as columns (cyclic Jacobi).
 #[expect(clippy::needless_range_loop, reason = "matrix algebra reads by index")]
-fn eigen(mut m: [[f64; 6]; 6]) -> ([f64; 6], [[f64; 6]; 6]) {
-    let mut vectors: [[f64; 6]; 6] = std::array::from_fn(|i| std::array::from_fn(|j| f64::from(u8::from(i == j))));
-    for _ in 0..30 {
-        for p in 0..5 {
-            for q in p + 1..6 {
+pub(super) fn eigen<const N: usize>(mut m: [[f64; N]; N]) -> ([f64; N], [[f64; N]; N]) {
+    let mut vectors: [[f64; N]; N] = std::array::from_fn(|i| std::array::from_fn(|j| f64::from(u8::from(i == j))));
+    for _ in 0..SWEEPS {
+        for p in 0..N {
+            for q in p + 1..N {
                 if m[p][q].abs() <= 1e-300 {
                     continue;
                 }
@@ -147,13 +150,13 @@ fn eigen(mut m: [[f64; 6]; 6]) -> ([f64; 6], [[f64; 6]; 6]) {
                 for row in m.iter_mut().chain(&mut vectors) {
                     (row[p], row[q]) = (c * row[p] - s * row[q], s * row[p] + c * row[q]);
                 }
-                for k in 0..6 {
+                for k in 0..N {
                     (m[p][k], m[q][k]) = (c * m[p][k] - s * m[q][k], s * m[p][k] + c * m[q][k]);
                 }
             }
         }
     }
-    ([0, 1, 2, 3, 4, 5].map(|i| m[i][i]), vectors)
+    (std::array::from_fn(|i| m[i][i]), vectors)
 }
 
 /// Returns the motion with its rotation made exactly proper again: products of many rotations drift by rounding.

@@ -29,6 +29,7 @@ use self::{decode::Pixels, header::SliceHeader, outline::outline};
 use super::{
     file,
     image::{self, BurnedIn, Image, ImageOptions, Modality},
+    room,
 };
 use crate::{
     fault::{Fault, Result},
@@ -150,7 +151,7 @@ fn load(series: &[SliceHeader], open: &Opener<'_>) -> Result<(Vec<f32>, usize)> 
         return Err(Fault::unfit(format!("{} slices of {area} pixels are more than can be read", series.len())));
     }
     series.iter().try_for_each(|slice| decode::decodable(slice).map_err(|fault| fault.at(slice.path.display())))?;
-    let mut values = vec![0.0_f32; area * series.len()];
+    let mut values = room::zeros(area * series.len());
     // The frames of one file are decoded together, so that it is read once.
     let mut parts: Vec<(&SliceHeader, &mut [f32])> = series.iter().zip(values.chunks_mut(area)).collect();
     parts.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));

@@ -178,6 +178,12 @@ impl Scan {
         let count = self.series.len();
         if count == 0 {
             let (_, fault) = self.unusable.unwrap_or_else(|| {
+                if path.is_file() {
+                    return (
+                        0,
+                        Fault::unfit("this file is no DICOM image").hint("give the folder that holds the slices"),
+                    );
+                }
                 let what = format!("no DICOM image is here; {} other files are", self.strays);
                 (0, Fault::unfit(what).hint("give the folder that holds the slices"))
             });

@@ -15,8 +15,9 @@ use self::header::{Header, MOST_HEADER_BYTES};
 use super::{
     file, gzip,
     image::{Image, ImageOptions},
-    input::{Input, Part},
-    raw,
+    input::Input,
+    packed::{self, Packing},
+    raw::{self, Sample},
     sniff::name_ends,
 };
 use crate::fault::{Fault, Result};
@@ -108,17 +109,17 @@ pub(super) fn parse<'a>(
     } else {
         input
     };
-    let unpacked;
-    let samples = if gzip::is_gzip(stored.head()) {
-        (unpacked, _) = gzip::inflate(&stored.all()?, end)?;
-        Part::Memory(&unpacked[header.data_at..])
-    } else {
-        stored.part(header.data_at..end).ok_or_else(|| {
-            Fault::unfit(format!("the header declares {end} bytes in all, the file has {}", stored.len()))
-                .hint("the file is truncated: copy it again")
-        })?
+    let short = || {
+        Fault::unfit(format!("the header declares {end} bytes in all, the file has {}", stored.len()))
+            .hint("the file is truncated: copy it again")
     };
-    let values = raw::decode(samples, header.scalar, header.endian, slope, intercept)?;
+    let sample = Sample { scalar: header.scalar, endian: header.endian, slope, intercept };
+    let values = if gzip::is_gzip(stored.head()) {
+        let whole = stored.part(0..stored.len()).ok_or_else(short)?;
+        packed::decode(whole, Packing::Gzip, [header.data_at, count], sample)?.0
+    } else {
+        raw::decode(stored.part(header.data_at..end).ok_or_else(short)?, sample)?
+    };
     let volume = affine.place(values, options.tilt, &mut notes)?;
     let scaled = (slope, intercept) != (1.0, 0.0);
     let whole = slope.fract() == 0.0 && intercept.fract() == 0.0;

@@ -4,28 +4,18 @@ use crate::{
     fault::{Fault, Result},
     io::{
         affine::Affine,
-        raw::{Endian, Scalar},
+        packed::Packing,
+        raw::{Endian, Sample, Scalar},
+        samples::{self, Encoding, Place, Samples},
     },
     space::DVec3,
 };
 
-/// How the samples are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Encoding {
-    Raw,
-    Gzip,
-    Ascii,
-}
-
 /// What of a header matters here.
 pub(super) struct Header {
-    pub(super) scalar: Scalar,
-    pub(super) endian: Endian,
-    pub(super) encoding: Encoding,
+    pub(super) samples: Samples,
+    pub(super) place: Place,
     pub(super) affine: Affine,
-    pub(super) data_file: Option<String>,
-    pub(super) byte_skip: i64,
-    pub(super) line_skip: usize,
     pub(super) notes: Vec<String>,
 }
 
@@ -43,11 +33,20 @@ struct Fields {
     spacings: Option<Vec<f64>>,
     directions: Option<Vec<DVec3>>,
     origin: Option<DVec3>,
-    data_file: Option<String>,
+    data: Option<DataFiles>,
     units_mm: Option<[f64; 3]>,
     byte_skip: i64,
     line_skip: usize,
+    /// Whether the lines that follow are names of files.
+    listed: bool,
     seen: Vec<String>,
+}
+
+/// The field `data file`.
+enum DataFiles {
+    One(String),
+    /// Several, and how many axes each has.
+    Several(Vec<String>, usize),
 }
 
 impl Header {
@@ -71,10 +70,12 @@ impl Header {
                 return Err(Fault::unfit("this is no NRRD image: it does not begin with NRRD000"));
             }
             if number > 1 && !line.starts_with('#') && !line.contains(":=") {
-                fields.line(line).map_err(|fault| fault.at(format!("header line {number}")))?;
+                fields.line(line, &bytes[at..]).map_err(|fault| fault.at(format!("header line {number}")))?;
+                // What follows the word is the list of files, not the header.
+                ended |= fields.listed;
             }
         }
-        if !ended && fields.data_file.is_none() {
+        if !ended && fields.data.is_none() {
             return Err(
                 Fault::unfit("the header has no end (an empty line)").hint("the file is truncated: copy it again")
             );
@@ -84,7 +85,8 @@ impl Header {
 }
 
 impl Fields {
-    fn line(&mut self, line: &str) -> Result<()> {
+    /// Takes a line of the header; `rest` is what follows it.
+    fn line(&mut self, line: &str, rest: &[u8]) -> Result<()> {
         let Some((name, value)) = line.split_once(':') else {
             return if line.is_empty() {
                 Ok(())
@@ -110,7 +112,10 @@ impl Fields {
             "space directions" => self.directions = Some(vectors(value)?),
             "space origin" => self.origin = vectors(value)?.first().copied(),
             "space units" => self.units_mm = Some(units(value)?),
-            "data file" | "datafile" => self.data_file = Some(data_file(value)?),
+            "data file" | "datafile" => {
+                self.data = Some(data_files(value, rest)?);
+                self.listed = value.split_ascii_whitespace().next() == Some("LIST");
+            }
             "byte skip" | "byteskip" => self.byte_skip = number(value)?,
             "line skip" | "lineskip" => self.line_skip = number(value)?,
             // Kinds, centerings, measurement frames, old min and max: nothing that moves a voxel.
@@ -153,14 +158,24 @@ impl Fields {
         let to_lps_mm = DVec3::from_array(signs) * DVec3::from_array(self.units_mm.unwrap_or([1.0; 3]));
         let lps = |v: DVec3| v * to_lps_mm;
         let origin_mm = lps(self.origin.unwrap_or(DVec3::ZERO));
+        let place = match self.data {
+            None => Place::Attached,
+            Some(DataFiles::One(name)) => Place::Files(vec![name]),
+            Some(DataFiles::Several(names, axes)) => {
+                samples::counted(names.len(), size, axes)?;
+                Place::Files(names)
+            }
+        };
         Ok(Header {
-            scalar,
-            endian,
-            encoding,
+            samples: Samples {
+                sample: Sample::plain(scalar, endian),
+                encoding,
+                line_skip: self.line_skip,
+                byte_skip: self.byte_skip,
+                file_skip: 0,
+            },
+            place,
             affine: Affine { size, origin_mm, columns_mm: columns.map(lps) },
-            data_file: self.data_file,
-            byte_skip: self.byte_skip,
-            line_skip: self.line_skip,
             notes,
         })
     }
@@ -208,23 +223,31 @@ fn scalar(text: &str) -> Result<Scalar> {
 fn encoding(text: &str) -> Result<Encoding> {
     match text.to_ascii_lowercase().as_str() {
         "raw" => Ok(Encoding::Raw),
-        "gzip" | "gz" => Ok(Encoding::Gzip),
-        "txt" | "text" | "ascii" => Ok(Encoding::Ascii),
-        known @ ("hex" | "bz2" | "bzip2" | "zrl" | "zstd") => {
-            Err(Fault::unfit(format!("the NRRD encoding `{known}` is not supported"))
-                .hint("write it as raw or gzip, for example `unu save -f nrrd -e gzip -i IN -o OUT`"))
-        }
+        "gzip" | "gz" => Ok(Encoding::Packed(Packing::Gzip)),
+        "bzip2" | "bz2" => Ok(Encoding::Packed(Packing::Bzip2)),
+        "txt" | "text" | "ascii" => Ok(Encoding::Text),
+        known @ ("hex" | "zrl" | "zstd") => Err(Fault::unfit(format!("the NRRD encoding `{known}` is not supported"))
+            .hint("write it as raw or gzip, for example `unu save -f nrrd -e gzip -i IN -o OUT`")),
         _ => Err(Fault::unfit("this NRRD encoding is not known").hint("write it as raw or gzip")),
     }
 }
 
-/// Returns the name of the one data file; a list or a numbered series of files is refused.
-fn data_file(text: &str) -> Result<String> {
-    if text.split_ascii_whitespace().next() == Some("LIST") || text.contains('%') {
-        return Err(Fault::unfit("a NRRD over a list of files is not supported")
-            .hint("write it as one .nrrd with the data attached"));
+/// Returns what `data file` says: a name; `LIST [axes]` with the names in the lines after it; or
+/// `pattern first last step [axes]`, where the pattern has a number like %03d.
+fn data_files(text: &str, rest: &[u8]) -> Result<DataFiles> {
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    let axes = |word: Option<&&str>| word.map_or(Ok(2), |word| number(word));
+    let (names, axes) = match words.as_slice() {
+        ["LIST", more @ ..] if more.len() < 2 => (samples::listed(rest)?, axes(more.first())?),
+        [pattern, first, last, step, more @ ..] if pattern.contains('%') && more.len() < 2 => {
+            (samples::names(pattern, number(first)?, number(last)?, number(step)?)?, axes(more.first())?)
+        }
+        _ => return Ok(DataFiles::One(text.to_owned())),
+    };
+    if (1..=3).contains(&axes) {
+        return Ok(DataFiles::Several(names, axes));
     }
-    Ok(text.to_owned())
+    Err(Fault::unfit(format!("each data file is said to have {axes} axes, the image has three")))
 }
 
 /// Returns millimetres a unit for each axis of the space; the names stand in quotes.

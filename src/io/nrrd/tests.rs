@@ -15,7 +15,7 @@ fn example() -> Volume<f32> {
 
 fn image(text: &str, data: &[u8]) -> Result<Image> {
     let bytes = [text.as_bytes(), data].concat();
-    parse(&Input::memory(bytes), |name| detached::open(Path::new("a.nrrd"), name), &ImageOptions::default())
+    parse(&Input::memory(bytes), &|name: &str| detached::open(Path::new("a.nrrd"), name), &ImageOptions::default())
 }
 
 #[test]
@@ -62,11 +62,12 @@ fn other_shapes_and_encodings_are_refused_by_name() {
     assert_eq!(one("encoding: raw").unwrap().volume.data, [7.0], "no space: axes taken as LPS");
     let notes = one("encoding: raw").unwrap().notes;
     assert!(notes.len() == 2 && notes[1].contains("longer than the header declares"), "{notes:?}");
-    assert!(one("encoding: bzip2").unwrap_err().what.contains("bzip2"));
+    assert!(one("encoding: zstd").unwrap_err().what.contains("zstd"));
     assert!(one("encoding: raw\ndata file: ../b.raw").unwrap_err().what.contains("outside"));
     assert!(one("encoding: raw\ndata file: /etc/passwd").unwrap_err().what.contains("outside"));
-    assert!(one("encoding: raw\ndata file: LIST\na.raw\nb.raw").unwrap_err().what.contains("list of files"));
-    assert!(one("encoding: raw\ndata file: a%03d.raw 1 9 1").unwrap_err().what.contains("list of files"));
+    assert!(one("encoding: raw\ndata file: LIST\na.raw\nb.raw").unwrap_err().what.contains("data files"));
+    assert!(one("encoding: raw\ndata file: LIST 4\na.raw").unwrap_err().what.contains("4 axes"));
+    assert!(one("encoding: raw\ndata file: a%03d.raw 1 9 1").unwrap_err().what.contains("9 data files"));
     assert!(with("1 1 99999999999", "encoding: raw").unwrap_err().what.contains("voxels"));
     assert!(with("1 x 1", "encoding: raw").unwrap_err().place.unwrap().contains("line 5"));
     let twice = one("encoding: raw\nspacings: 2 2 2").unwrap_err();
@@ -108,6 +109,19 @@ fn every_encoding_and_skip_gives_the_same_image() {
     assert_eq!(of("encoding: raw\nline skip: 2", &[b"a\nb\n", samples.as_slice()].concat()), expected);
     assert_eq!(of("encoding: gzip", &packed), expected);
     assert_eq!(of("encoding: gz\nbyte skip: 3", &skipped), expected);
+    let bzip2 = |parts: &[u8]| {
+        let mut packer = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::new(9));
+        std::io::Write::write_all(&mut packer, parts).unwrap();
+        packer.finish().unwrap()
+    };
+    assert_eq!(of("encoding: bzip2", &bzip2(&samples)), expected);
+    assert_eq!(
+        of(
+            "encoding: bz2\nbyte skip: 2\nline skip: 1",
+            &[b"a line\n", bzip2(&[9, 9, 1, 2, 3, 250]).as_slice()].concat()
+        ),
+        expected
+    );
     assert_eq!(of("encoding: gzip\nline skip: 1", &[b"a line\n", packed.as_slice()].concat()), expected);
     assert_eq!(of("encoding: ascii", b"1 2\n3 250\n"), expected);
     assert_eq!(of("encoding: text\nbyte skip: 2", b"9 1 2 3 250"), expected);
@@ -121,10 +135,44 @@ fn every_encoding_and_skip_gives_the_same_image() {
 }
 
 #[test]
-fn skips_count_from_either_end() {
-    assert_eq!((after_skip(6, -1, 2).unwrap(), after_skip(6, 1, 2).unwrap()), (4, 1));
-    assert!(after_skip(3, 2, 2).is_err() && after_skip(3, -2, 1).is_err() && after_skip(1, -1, 2).is_err());
-    assert!(after_skip(3, i64::MAX, usize::MAX).is_err());
-    assert_eq!(skip_lines(b"a\nb\nc", 2).unwrap(), b"c");
-    assert!(skip_lines(b"a", 1).is_err());
+fn lists_of_files_give_the_same_image() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, data: &[u8]| std::fs::write(folder.path().join(name), data).unwrap();
+    let image = |encoding: &str, files: &str| {
+        let text = format!(
+            "NRRD0005\ntype: uint8\ndimension: 3\nsizes: 2 2 2\nspacings: 1 1 1\nspace: LPS\nencoding: {encoding}\ndata file: {files}"
+        );
+        write("a.nhdr", text.as_bytes());
+        read(&folder.path().join("a.nhdr"), &ImageOptions::default())
+    };
+    write("z00.raw", &[1, 2, 3, 4]);
+    write("z02.raw", &[5, 6, 7, 250]);
+    write("z.gz", &gzip::deflate(&[&[1, 2, 3, 4]]).unwrap());
+    write("z.bin", &gzip::deflate(&[&[5, 6, 7, 250]]).unwrap());
+    (1..=4_u8).for_each(|row| write(&format!("row{row}"), &[2 * row - 1, if row == 4 { 250 } else { 2 * row }]));
+    let expected = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 250.0];
+    for (encoding, files) in [
+        ("raw", "LIST\nz00.raw\nz02.raw\n"),
+        ("raw", "LIST 2\r\nz00.raw\r\nz02.raw\r\n"),
+        ("raw", "LIST 3\nz00.raw\nz02.raw"),
+        ("raw", "LIST 1\nrow1\nrow2\nrow3\nrow4"),
+        ("raw", "row%d 1 4 1 1"),
+        ("raw", "z%02d.raw 0 2 2"),
+        ("raw", "z%02d.raw 0 3 2 3\n\n"),
+        ("gzip", "LIST\nz.gz\nz.bin"),
+    ] {
+        let found = image(encoding, files).unwrap_or_else(|fault| panic!("{files}: {fault}"));
+        assert_eq!((found.volume.data.as_slice(), found.notes.len()), (expected.as_slice(), 0), "{files}");
+    }
+    assert_eq!(crate::io::series::parts(&folder.path().join("a.nhdr")).unwrap().len(), 3);
+    let refused = |files: &str| image("raw", files).unwrap_err();
+    assert!(refused("LIST\nz00.raw").what.contains("1 data files"));
+    assert!(refused("LIST 1\nz00.raw\nz02.raw").what.contains("2 data files"));
+    assert!(refused("LIST\nz00.raw\n../z02.raw").what.contains("outside"));
+    assert!(refused("z%02d.raw 0 1 1").what.contains("missing"));
+    assert!(refused("z%s.raw 0 1 1").what.contains("pattern"));
+    write("z02.raw", &[5, 6, 7]);
+    let short = refused("LIST\nz00.raw\nz02.raw");
+    assert!(short.what.contains("4 bytes of data, the file has 3"), "{short}");
+    assert!(short.place.unwrap().ends_with("data file 2 of 2"));
 }

@@ -13,10 +13,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use crate::numeric::{LARGE_PAGE, prefer_large_pages};
+
 /// Alignment of small buffers: a cache line.
 const LINE: usize = 64;
-/// Alignment of large buffers: a huge page.
-const HUGE: usize = 2 << 20;
 /// Buffers that wait for their next use, at most.
 const KEPT: usize = 64;
 
@@ -59,7 +59,7 @@ impl Buffer {
 
     fn layout(length: usize) -> Layout {
         let bytes = length.max(1) * size_of::<f32>();
-        let alignment = if bytes >= 2 * HUGE { HUGE } else { LINE };
+        let alignment = if bytes >= 2 * LARGE_PAGE { LARGE_PAGE } else { LINE };
         // Neither number can be out of range: alignments are powers of two, and the length is that of maps in memory.
         Layout::from_size_align(bytes, alignment).unwrap_or(Layout::new::<f32>())
     }
@@ -69,29 +69,13 @@ impl Buffer {
         // SAFETY: the layout has a size above zero.
         let address = unsafe { alloc(layout) };
         let Some(data) = NonNull::new(address.cast::<f32>()) else { handle_alloc_error(layout) };
-        if layout.align() == HUGE {
-            use_huge_pages(address, layout.size());
+        if layout.align() == LARGE_PAGE {
+            prefer_large_pages(address, layout.size());
         }
         // SAFETY: the memory of this layout, which holds `length` numbers (or one that nobody asks for).
         unsafe { address.write_bytes(0, layout.size()) };
         Self { data, length, returns: true }
     }
-}
-
-/// Asks for huge pages, which spare the walk through page tables where rows lie far apart. It may be refused.
-fn use_huge_pages(address: *mut u8, bytes: usize) {
-    #[cfg(target_os = "linux")]
-    {
-        /// `MADV_HUGEPAGE` of `madvise(2)`.
-        const HUGE_PAGES: std::ffi::c_int = 14;
-        unsafe extern "C" {
-            fn madvise(address: *mut u8, bytes: usize, advice: std::ffi::c_int) -> std::ffi::c_int;
-        }
-        // SAFETY: advice about memory of our own; its content is not touched, and a failure means no more than small pages.
-        let _ = unsafe { madvise(address, bytes, HUGE_PAGES) };
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = (address, bytes);
 }
 
 impl Drop for Buffer {
@@ -145,7 +129,7 @@ mod tests {
 
     #[test]
     fn buffers_are_aligned_and_keep_what_is_written() {
-        for length in [1, 17, 2 * HUGE / 4, 2 * HUGE / 4 + 5] {
+        for length in [1, 17, 2 * LARGE_PAGE / 4, 2 * LARGE_PAGE / 4 + 5] {
             let mut buffer = Buffer::zeros(length);
             assert_eq!((buffer.len(), buffer.as_ptr() as usize % LINE), (length, 0));
             assert!(buffer.iter().all(|&value| value == 0.0));

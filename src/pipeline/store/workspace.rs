@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Store, disk, remove_tree, store_fault};
+use super::{Store, disk, gc::names, remove_tree, store_fault};
 use crate::{fault::Result, pipeline::key::StageKey};
 
 /// `tmp/<key>.<pid>.<nonce>/`, removed when dropped.
@@ -80,11 +80,26 @@ impl Store {
                 remove_tree(&entry.path()).map_err(|error| store_fault("clear a folder", &entry.path(), &error))?;
             }
         }
+        self.sweep_checkpoints()?;
         // A lease that is dropped takes its file with it.
         let locks = self.root().join("locks");
         for entry in fs::read_dir(&locks).map_err(|error| store_fault("list a folder", &locks, &error))?.flatten() {
             if let Some(name) = entry.file_name().to_str() {
                 drop(self.try_lease(name)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes checkpoints of stages that have committed: their process was killed before it could.
+    fn sweep_checkpoints(&self) -> Result<()> {
+        for name in names(&self.root().join("partial"))? {
+            let Ok(digest) = name.parse() else { continue };
+            let key = StageKey(digest);
+            if self.lookup(&key).is_some()
+                && let Some(_lease) = self.try_lease(&format!("{key}.lock"))?
+            {
+                self.finish_partial(&key);
             }
         }
         Ok(())

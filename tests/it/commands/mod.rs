@@ -230,6 +230,16 @@ fn the_graph_the_log_and_items_can_be_looked_at() {
     let dot = room.ok(&["dag", "--format", "dot", "--expand"]);
     assert!(dot.starts_with("digraph \"tiny\" {") && dot.trim_end().ends_with('}'), "{dot}");
     assert_eq!(room.ok(&["dag", "--format", "json"]), room.ok(&["dag", "--json"]));
+    assert!(!text.contains("cached"), "{text}");
+    let text = room.ok(&["dag", "--status"]);
+    assert!(text.contains("phantom ×2  [2 cached]") && text.contains("results/tiny/table1  [cached]"), "{text}");
+    let text = room.ok(&["dag", "--status", "--expand", "--format", "dot", "--set", "train.lr=0.5"]);
+    assert!(text.contains("label=\"phantom@a\\ncached\"") && text.contains("label=\"train\\nrun\""), "{text}");
+    let drawn = room.json(&["dag", "--status", "--json", "--set", "train.lr=0.5"]);
+    let state =
+        |id: &str| drawn["vertices"].as_array().unwrap().iter().find(|v| v["id"] == id).unwrap()["states"].clone();
+    assert_eq!(state("train"), serde_json::json!({ "run": 1 }));
+    assert_eq!(state("surface"), serde_json::json!({ "cached": 1 }));
 
     room.ok(&["run"]);
     let runs = room.json(&["log", "--json"])["runs"].clone();

@@ -31,7 +31,11 @@ fn what_a_killed_run_left_is_removed_and_its_checkpoints_are_found() {
     for folder in ["tmp", "partial", "locks"] {
         assert_eq!(fs::read_dir(root.join(folder)).unwrap().count(), 0, "{folder}");
     }
+    // Killed between the record and the removal of the checkpoints.
+    fs::create_dir_all(root.join("partial").join(&key)).unwrap();
+    fs::write(root.join("partial").join(&key).join("epoch-2"), "x").unwrap();
     assert_eq!(study.run().1.report.summary().cached, 3);
+    assert_eq!(fs::read_dir(root.join("partial")).unwrap().count(), 0);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Samples written as decimal numbers: NRRD's encoding `ascii`.
+//! Samples written as decimal numbers: NRRD's encoding `ascii`, MetaImage without `BinaryData`.
 
 use crate::{
     fault::{Fault, Result},

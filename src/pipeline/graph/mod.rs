@@ -4,15 +4,18 @@
 //! phantom ×20
 //! align ×20       <- phantom ×20
 //! ```
+//! With the state of its items a vertex reads `infer ×20: 12 cached, 8 run`.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
+mod draw;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use draw::Format;
+
+use super::{
+    plan::{Plan, Source},
+    status::{State, Survey},
 };
-
-use serde_json::{Value, json};
-
-use super::plan::{Plan, Source};
 
 /// How much a graph shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,19 +24,6 @@ pub enum Detail {
     Stages,
     /// One vertex an item: `infer@p16,seed=2`.
     Items,
-}
-
-/// How a graph is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// Lines, sources first.
-    Text,
-    /// Mermaid `flowchart`.
-    Mermaid,
-    /// Graphviz.
-    Dot,
-    /// `{ "pipeline", "vertices", "edges" }`.
-    Json,
 }
 
 /// A vertex: a stage, an item, or a field of the manifest.
@@ -47,6 +37,8 @@ pub struct Vertex {
     pub count: usize,
     /// Name of what it publishes.
     pub publish: Option<String>,
+    /// How many of its items are in which state, in the order of [`State::NAMES`]; empty where nobody looked.
+    pub states: Vec<(&'static str, usize)>,
 }
 
 /// A graph, sources before what needs them.
@@ -60,14 +52,14 @@ pub struct Graph {
     pub edges: BTreeSet<(usize, usize)>,
 }
 
-/// Returns the graph of a plan.
+/// Returns the graph of a plan, with the states of its items where they have been looked up.
 #[must_use]
-pub fn graph(plan: &Plan, detail: Detail) -> Graph {
+pub fn graph(plan: &Plan, detail: Detail, survey: Option<&Survey>) -> Graph {
     let mut graph = Graph { pipeline: plan.name.clone(), vertices: Vec::new(), edges: BTreeSet::new() };
     let mut index: BTreeMap<String, usize> = BTreeMap::new();
     let mut counted: BTreeSet<(usize, &str)> = BTreeSet::new();
     let mut of_node = Vec::with_capacity(plan.nodes.len());
-    for node in &plan.nodes {
+    for (at, node) in plan.nodes.iter().enumerate() {
         let sources: Vec<usize> = node
             .inputs
             .values()
@@ -92,6 +84,9 @@ pub fn graph(plan: &Plan, detail: Detail) -> Graph {
         let user = vertex(&mut graph, &mut index, id, Some(node.op.name()));
         graph.vertices[user].count += 1;
         graph.vertices[user].publish.clone_from(&node.publish);
+        if let Some(status) = survey.and_then(|survey| survey.nodes.get(at)) {
+            graph.vertices[user].count_state(&status.state);
+        }
         graph.edges.extend(sources.into_iter().map(|source| (source, user)));
         of_node.push(user);
     }
@@ -100,7 +95,7 @@ pub fn graph(plan: &Plan, detail: Detail) -> Graph {
 
 fn vertex(graph: &mut Graph, index: &mut BTreeMap<String, usize>, id: String, op: Option<&'static str>) -> usize {
     *index.entry(id).or_insert_with_key(|id| {
-        graph.vertices.push(Vertex { id: id.clone(), op, count: 0, publish: None });
+        graph.vertices.push(Vertex { id: id.clone(), op, count: 0, publish: None, states: Vec::new() });
         graph.vertices.len() - 1
     })
 }
@@ -140,82 +135,30 @@ impl Vertex {
     pub fn label(&self) -> String {
         if self.count > 1 { format!("{} ×{}", self.id, self.count) } else { self.id.clone() }
     }
-}
 
-impl Graph {
-    /// Returns the graph as text of a format, ending with a newline.
+    /// Returns `12 cached, 8 run`, `cached` for a single item, nothing where nobody looked.
     #[must_use]
-    pub fn render(&self, format: Format) -> String {
-        match format {
-            Format::Text => self.text(),
-            Format::Mermaid => self.mermaid(),
-            Format::Dot => self.dot(),
-            Format::Json => format!("{:#}\n", self.json()),
+    pub fn state_text(&self) -> String {
+        match self.states.as_slice() {
+            [(name, 1)] if self.count == 1 => (*name).to_owned(),
+            states => states.iter().map(|(name, count)| format!("{count} {name}")).collect::<Vec<_>>().join(", "),
         }
     }
 
-    fn text(&self) -> String {
-        let labels: Vec<String> = self.vertices.iter().map(Vertex::label).collect();
-        let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
-        let mut out = String::new();
-        for (index, label) in labels.iter().enumerate() {
-            let sources: Vec<&str> =
-                self.edges.iter().filter(|&&(_, user)| user == index).map(|&(from, _)| labels[from].as_str()).collect();
-            let line =
-                if sources.is_empty() { label.clone() } else { format!("{label:width$}  <- {}", sources.join(", ")) };
-            out.push_str(&line);
-            if let Some(publish) = &self.vertices[index].publish {
-                let _ = write!(out, "  -> results/{}/{publish}", self.pipeline);
-            }
-            out.push('\n');
+    fn count_state(&mut self, state: &State) {
+        let order = |name: &str| State::NAMES.iter().position(|other| *other == name);
+        match self.states.iter_mut().find(|(name, _)| *name == state.name()) {
+            Some((_, count)) => *count += 1,
+            None => self.states.push((state.name(), 1)),
         }
-        out
-    }
-
-    fn mermaid(&self) -> String {
-        let mut out = "flowchart TD\n".to_owned();
-        for (index, vertex) in self.vertices.iter().enumerate() {
-            // Fields of the manifest are drawn as stores, ops as boxes. Ids hold no quote: the parsers refuse it.
-            let (open, close) = if vertex.op.is_some() { ("[", "]") } else { ("[(", ")]") };
-            let _ = writeln!(out, "  n{index}{open}\"{}\"{close}", vertex.label());
-        }
-        for (from, to) in &self.edges {
-            let _ = writeln!(out, "  n{from} --> n{to}");
-        }
-        out
-    }
-
-    fn dot(&self) -> String {
-        let mut out = format!("digraph \"{}\" {{\n  rankdir=TB;\n  node [shape=box];\n", self.pipeline);
-        for (index, vertex) in self.vertices.iter().enumerate() {
-            let shape = if vertex.op.is_some() { "" } else { ", shape=cylinder" };
-            let _ = writeln!(out, "  n{index} [label=\"{}\"{shape}];", vertex.label());
-        }
-        for (from, to) in &self.edges {
-            let _ = writeln!(out, "  n{from} -> n{to};");
-        }
-        out.push_str("}\n");
-        out
-    }
-
-    /// Returns the graph as JSON.
-    #[must_use]
-    pub fn json(&self) -> Value {
-        let vertices = self.vertices.iter().map(
-            |vertex| json!({ "id": vertex.id, "op": vertex.op, "count": vertex.count, "publish": vertex.publish }),
-        );
-        let edges =
-            self.edges.iter().map(|&(from, to)| json!({ "from": self.vertices[from].id, "to": self.vertices[to].id }));
-        json!({
-            "pipeline": self.pipeline,
-            "vertices": vertices.collect::<Vec<_>>(),
-            "edges": edges.collect::<Vec<_>>()
-        })
+        self.states.sort_by_key(|(name, _)| order(name));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::pipeline::expand::fakes::{QUICK, plan};
 
@@ -224,7 +167,7 @@ mod tests {
 
     #[test]
     fn stages_are_groups_in_the_order_of_their_sources() {
-        let text = graph(&plan(QUICK).unwrap(), Detail::Stages).render(Format::Text);
+        let text = graph(&plan(QUICK).unwrap(), Detail::Stages, None).render(Format::Text);
         assert_eq!(
             text,
             "phantom ×4\n\
@@ -242,19 +185,24 @@ mod tests {
     #[test]
     fn items_and_fields_of_the_manifest_are_vertices_too() {
         let plan = plan(FIELDS).unwrap();
-        let whole = graph(&plan, Detail::Items);
+        let whole = graph(&plan, Detail::Items, None);
         let ids: Vec<&str> = whole.vertices.iter().map(|vertex| vertex.id.as_str()).collect();
         assert_eq!(ids, ["case.ct@p03", "t@p03", "s@p03", "case.ct@p04", "t@p04", "s@p04"]);
         assert_eq!(whole.edges, [(0, 1), (1, 2), (3, 4), (4, 5)].into());
         assert_eq!(
-            graph(&plan, Detail::Stages).render(Format::Mermaid),
+            graph(&plan, Detail::Stages, None).render(Format::Mermaid),
             "flowchart TD\n  n0[(\"case.ct ×2\")]\n  n1[\"t ×2\"]\n  n2[\"s ×2\"]\n  n0 --> n1\n  n1 --> n2\n"
         );
         assert!(
-            graph(&plan, Detail::Stages).render(Format::Dot).contains("n0 [label=\"case.ct ×2\", shape=cylinder];")
+            graph(&plan, Detail::Stages, None)
+                .render(Format::Dot)
+                .contains("n0 [label=\"case.ct ×2\", shape=cylinder];")
         );
-        let json = graph(&plan, Detail::Stages).json();
-        assert_eq!(json["vertices"][1], json!({ "id": "t", "op": "threshold", "count": 2, "publish": null }));
+        let json = graph(&plan, Detail::Stages, None).json();
+        assert_eq!(
+            json["vertices"][1],
+            json!({ "id": "t", "op": "threshold", "count": 2, "publish": null, "states": {} })
+        );
         assert_eq!(json["edges"][1], json!({ "from": "t", "to": "s" }));
     }
 }

@@ -1,0 +1,178 @@
+//! The skull below the vault in finer anatomy: plates, ridges and pyramids in place of tubes, grown together.
+//!
+//! ```text
+//!        brow  ___________          front: a mass that the orbits, the nose and the sinuses are hollowed out of
+//!   orbit wall ( )| |( )\  arch
+//!      cheek  [   |_|   ]=======    side: cheek bone and arch, flat against the head
+//!      upper jaw UUUUUUU   /  |
+//!      lower jaw UUUUUUU  / ramus   below: a plate of a ramus, a tall body, vertebrae with arches
+//! ```
+//! Coordinates are the face's own, as in `face`: `f` is folded at the midline, `q` is not.
+
+use super::{
+    detail::Detail,
+    face::{clivus, frontal_bulk, mastoid, nose, orbit, orbit_wall, petrous},
+    shape::{ellipsoid, rounded_box, segment, smooth_max, smooth_min, tube},
+    skull::{Bone, Make, Skull},
+};
+use crate::space::DVec3;
+
+/// Thickness of the wall of the maxillary sinus, mm.
+const SINUS_WALL_MM: f64 = 2.2;
+/// Distance between two vertebrae below the axis, mm.
+const LEVEL_MM: f64 = 17.0;
+/// Width of the fillets where parts of the face have grown together, mm.
+const FILLET_MM: f64 = 6.0;
+
+impl Skull {
+    /// Returns the bone below the vault, whose own shell is at `shell_mm`: everything but the teeth's neighbours is smooth.
+    pub(super) fn fine_bone(&self, detail: &Detail, q: DVec3, shell_mm: f64) -> Bone {
+        let scale = self.anatomy.face_scale * self.anatomy.face_height;
+        let f = DVec3::new(q.x.abs(), q.y, q.z);
+        let mut bone = Bone { distance_mm: shell_mm, make: Make::Vault };
+        let mut grown = shell_mm;
+        let mut add = |distance: f64, make, fillet_mm: f64| {
+            let distance = distance * scale;
+            grown = if fillet_mm > 0.0 { smooth_min(grown, distance, fillet_mm) } else { grown.min(distance) };
+            if distance < bone.distance_mm {
+                bone = Bone { distance_mm: distance, make };
+            }
+        };
+        let (front, lower) = (f.y + 26.0, f.z + 50.0);
+        if front > 6.0 {
+            add(front, Make::Shelled, 0.0);
+        } else {
+            add(brow(f), Make::Shelled, FILLET_MM);
+            add(orbit_wall(f, self.anatomy.orbit_scale), Make::Compact, FILLET_MM);
+            add(smooth_min(upper_jaw(f), nose(f), 3.0), Make::Shelled, 3.0);
+        }
+        add(cheek_bone(f), Make::Shelled, 2.0);
+        if lower > 6.0 {
+            add(lower, Make::Shelled, 0.0);
+        } else {
+            add(lower_jaw(f), Make::Shelled, 0.0);
+            add(vertebrae(f), Make::Shelled, 0.0);
+            add(self.teeth(q), Make::Tooth, 0.0);
+        }
+        add(petrous(f), Make::Compact, 4.0);
+        add(mastoid(f), Make::Mastoid, 4.0);
+        add(clivus(f), Make::Shelled, 3.0);
+        bone.distance_mm = grown;
+        let foramen =
+            tube(q, DVec3::new(0.0, 30.0, -30.0), DVec3::new(0.0, 36.0, -160.0), [self.anatomy.foramen_mm, 9.0]);
+        let hollow = self.cavities(q).min(foramen).min(detail.openings(f, q.x > 0.0));
+        bone.distance_mm = bone.distance_mm.max(-hollow * scale);
+        let piece = detail.pieces(f, q).min(detail.ethmoid_walls(f)) * scale;
+        if piece < bone.distance_mm {
+            bone = Bone { distance_mm: piece, make: Make::Compact };
+        }
+        bone
+    }
+}
+
+/// The forehead's lower edge: the bulk above the nose and the ridge over each orbit.
+fn brow(f: DVec3) -> f64 {
+    let ridge = tube(f, DVec3::new(10.0, -81.0, -15.0), DVec3::new(47.0, -62.0, -21.0), [6.0, 4.4]);
+    smooth_min(frontal_bulk(f), ridge, 8.0)
+}
+
+/// The outside of the upper jaw: seen from below a triangle between nose, cheek bone and throat, narrower at the teeth.
+fn jaw_mass(f: DVec3) -> f64 {
+    let narrow = 0.3 * (-68.0 - f.z).max(0.0);
+    let front = 0.6 * f.x - 0.8 * f.y - 75.0 + narrow;
+    let back = 0.69 * f.x + 0.72 * f.y + 12.0 + narrow;
+    let sides = smooth_max(smooth_max(front, back, 10.0), -84.0 - f.y, 6.0);
+    smooth_max(smooth_max(sides, f.y + 36.0, 6.0), (f.z + 66.5).abs() - 23.5, 6.0)
+}
+
+/// The upper jaw without its hollows but the space behind the palate.
+fn upper_jaw(f: DVec3) -> f64 {
+    // Between the two halves of the row of teeth is the palate's vault.
+    let mouth = ellipsoid(f - DVec3::new(0.0, -54.0, -96.0), DVec3::new(19.0, 27.0, 15.0));
+    let throat = ellipsoid(f - DVec3::new(0.0, -26.0, -72.0), DVec3::new(15.0, 17.0, 30.0));
+    smooth_max(smooth_max(jaw_mass(f), -mouth, 3.0), -throat, 3.0)
+}
+
+/// The air of the cheek: a pyramid under the orbit, beside the nose, above the teeth.
+pub(super) fn maxillary_pyramid(f: DVec3, orbit_scale: f64) -> f64 {
+    let within = smooth_max(jaw_mass(f) + SINUS_WALL_MM, 15.4 - f.x, 3.0);
+    let below = smooth_max(SINUS_WALL_MM - orbit(f, orbit_scale), -79.0 - f.z, 3.0);
+    smooth_max(within, below, 4.0).max(f.z + 46.0)
+}
+
+/// The cheek bone: body, the pillar beside the orbit, and the arch, three times as tall as thick.
+fn cheek_bone(f: DVec3) -> f64 {
+    let body = ellipsoid(f - DVec3::new(45.0, -63.0, -54.0), DVec3::new(9.5, 9.5, 12.0));
+    let pillar = tube(f, DVec3::new(49.0, -60.0, -46.0), DVec3::new(49.5, -57.0, -18.0), [5.0, 4.2]);
+    let flat = |p: DVec3| DVec3::new(p.x, p.y, 0.45 * p.z);
+    let point = |x, y, z| flat(DVec3::new(x, y, z));
+    let front = tube(flat(f), point(50.0, -58.0, -53.0), point(64.5, -32.0, -50.0), [3.4, 2.5]);
+    let back = tube(flat(f), point(64.5, -32.0, -50.0), point(63.0, -2.0, -46.0), [2.5, 3.4]);
+    // The plate that closes the orbit to the side.
+    let wing = tube(flat(f), point(49.0, -56.0, -32.0), point(40.0, -34.0, -34.0), [2.2, 3.5]);
+    smooth_min(smooth_min(body, pillar, 7.0), smooth_min(front, back, 3.0), 6.0).min(wing) * 0.9
+}
+
+/// The lower jaw: joint, muscular process, ramus, a body twice as tall as thick, chin, and the arch of the teeth.
+fn lower_jaw(f: DVec3) -> f64 {
+    let lean = f - DVec3::new(50.0, -19.0, -84.0);
+    // The ramus leans back going up.
+    let ramus = rounded_box(
+        DVec3::new(lean.x + 0.06 * lean.z, lean.y + 0.22 * lean.z, lean.z),
+        DVec3::new(4.0, 15.5, 23.0),
+        3.5,
+    );
+    let head = ellipsoid(f - DVec3::new(53.0, -6.0, -59.0), DVec3::new(9.0, 4.6, 5.2));
+    let neck = tube(f, DVec3::new(52.0, -7.0, -60.0), DVec3::new(50.5, -12.0, -72.0), [4.0, 4.2]);
+    let process = tube(f, DVec3::new(49.5, -34.0, -62.0), DVec3::new(50.0, -26.0, -76.0), [2.4, 4.4]);
+    let flat = |p: DVec3| DVec3::new(p.x, p.y, 0.5 * p.z);
+    let point = |x, y, z| flat(DVec3::new(x, y, z));
+    let back = tube(flat(f), point(48.0, -16.0, -103.0), point(37.0, -52.0, -113.0), [4.8, 5.2]);
+    let side = tube(flat(f), point(37.0, -52.0, -113.0), point(14.0, -80.0, -117.0), [5.2, 5.4]);
+    let chin = ellipsoid(f - DVec3::new(0.0, -84.0, -119.0), DVec3::new(17.0, 6.5, 11.0));
+    let notch = smooth_min(smooth_min(head, neck, 3.0), process, 2.0);
+    let body = smooth_min(smooth_min(back, side, 4.0), chin, 6.0);
+    let ring = ellipsoid(DVec3::new(f.x, f.y + 52.0, 0.0), DVec3::new(25.0, 33.0, 1e3)).abs() - 5.0;
+    let alveoli = smooth_max(smooth_max(ring, (f.z + 109.0).abs() - 6.5, 4.0), f.y + 46.0, 3.0);
+    smooth_min(smooth_min(smooth_min(ramus, notch, 4.0), body, 10.0), alveoli, 6.0) * 0.9
+}
+
+/// Atlas, axis, and below them vertebrae with bodies, joints, arches and spinous processes.
+fn vertebrae(f: DVec3) -> f64 {
+    let dens = tube(f, DVec3::new(0.0, 16.0, -72.0), DVec3::new(0.0, 18.0, -92.0), [4.8, 6.0]);
+    let masses = ellipsoid(f - DVec3::new(21.0, 24.0, -76.0), DVec3::new(9.0, 11.0, 8.0));
+    let ring = ellipsoid(DVec3::new(f.x, f.y - 31.0, 0.0), DVec3::new(22.0, 20.0, 1e3)).abs();
+    let atlas = smooth_max(ring - 3.2, (f.z + 77.0).abs() - 4.5, 3.0);
+    let wing = tube(f, DVec3::new(26.0, 24.0, -77.0), DVec3::new(39.0, 24.0, -78.0), [4.5, 3.0]);
+    let top = smooth_min(smooth_min(atlas, masses, 3.0), wing, 3.0).min(dens);
+    if f.z > -84.0 {
+        return top.min(f.z + 90.0);
+    }
+    // The level that the point belongs to; levels do not touch but for their joints.
+    let level = ((f.z + 98.0) / LEVEL_MM).round().min(0.0);
+    let p = DVec3::new(f.x, f.y, f.z + 98.0 - LEVEL_MM * level);
+    let body = rounded_box(p - DVec3::new(0.0, 18.0, 0.0), DVec3::new(10.5, 8.5, 6.8), 3.0);
+    let joint = tube(p, DVec3::new(17.0, 26.0, -6.0), DVec3::new(17.0, 28.0, 6.0), [5.0, 5.0]);
+    let lamina = tube(p, DVec3::new(15.0, 30.0, 0.0), DVec3::new(0.0, 43.0, -2.0), [3.2, 3.4]);
+    let spine = tube(p, DVec3::new(0.0, 43.0, -2.0), DVec3::new(0.0, 58.0, -7.0), [3.4, 2.4]);
+    let side = tube(p, DVec3::new(9.0, 18.0, 0.0), DVec3::new(23.0, 17.0, -2.0), [3.0, 2.6]);
+    let arch = smooth_min(smooth_min(joint, lamina, 3.0), smooth_min(spine, side, 2.0), 2.0);
+    top.min(smooth_min(body, arch, 2.0))
+}
+
+/// Returns the distance to the air cells between the orbits, negative inside a cell.
+pub(super) fn ethmoid_cells(f: DVec3, cell_mm: f64) -> f64 {
+    let near = |v: f64| v / cell_mm - (v / cell_mm).round();
+    let away = DVec3::new(near(f.x - 8.0), near(f.y), near(f.z)).length();
+    ethmoid_box(f).max((away - 0.47) * cell_mm)
+}
+
+/// Returns the distance to the labyrinth that holds those cells.
+pub(super) fn ethmoid_box(f: DVec3) -> f64 {
+    rounded_box(f - DVec3::new(8.0, -58.0, -36.0), DVec3::new(4.6, 18.0, 7.0), 2.0)
+}
+
+/// Returns the distance to a canal along a chain of points.
+pub(super) fn canal(f: DVec3, points: &[DVec3], radius_mm: f64) -> f64 {
+    points.windows(2).fold(f64::INFINITY, |nearest, pair| nearest.min(segment(f, pair[0], pair[1]).0)) - radius_mm
+}
