@@ -121,10 +121,17 @@ impl Best {
             }
         }
         // Without a branch a lane: which one is nearest is anyone's guess.
-        let least = squared.iter().fold(f64::INFINITY, |least, &squared| if squared < least { squared } else { least });
+        let less = |a: f64, b: f64| if a < b { a } else { b };
+        let [a, b, c, d, e, f, g, h] = squared;
+        let least = less(less(less(a, b), less(c, d)), less(less(e, f), less(g, h)));
+        let mut at_least = (0..LANES).fold(0, |mask, lane| mask | u32::from(squared[lane] == least) << lane);
         let (mut triangle, mut lane) = (u32::MAX, 0);
-        for (at, (&squared, &this)) in squared.iter().zip(&block.triangles).enumerate() {
-            (triangle, lane) = if (squared == least) & (this < triangle) { (this, at) } else { (triangle, lane) };
+        while at_least != 0 {
+            let this = at_least.trailing_zeros() as usize;
+            at_least &= at_least - 1;
+            if block.triangles[this] < triangle {
+                (triangle, lane) = (block.triangles[this], this);
+            }
         }
         if least < self.squared || (least == self.squared && triangle < self.triangle) {
             *self = Self { squared: least, triangle, place: (at * LANES + lane) as u32 };
