@@ -7,6 +7,6 @@ mod random;
 mod sum;
 
 pub use elementary::{exp_f32, ln_f32};
-pub use pages::{LARGE_PAGE, prefer_large_pages};
+pub use pages::{LARGE_PAGE, prefer_large_pages, with_room_for};
 pub use random::{Seed, Stream};
 pub use sum::tree_sum;

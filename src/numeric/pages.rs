@@ -13,6 +13,14 @@ pub fn prefer_large_pages(start: *mut u8, bytes: usize) {
     }
 }
 
+/// Returns an empty vector with room for so many values, in large pages where the system has them.
+#[must_use]
+pub fn with_room_for<T>(count: usize) -> Vec<T> {
+    let mut values: Vec<T> = Vec::with_capacity(count);
+    prefer_large_pages(values.as_mut_ptr().cast(), values.capacity() * size_of::<T>());
+    values
+}
+
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "the standard library has no word for this advice to the system")]
 fn advise(start: *mut u8, bytes: usize) {

@@ -23,19 +23,29 @@ impl Block {
         let (mut bounds, mut low, mut high) = (Bounds::NONE, DVec3::INFINITY, DVec3::NEG_INFINITY);
         let mut filled = 0;
         for (triangle, corners) in triangles.take(LANES) {
-            for (corner, p) in corners.into_iter().enumerate() {
-                for (axis, x) in p.to_array().into_iter().enumerate() {
-                    block.corners[corner][axis][filled..].fill(x);
-                }
+            block.set(filled, triangle, &corners);
+            for p in corners {
                 (low, high) = (low.min(p), high.max(p));
             }
-            block.triangles[filled..].fill(triangle);
             filled += 1;
+        }
+        for lane in filled.max(1)..LANES {
+            block.set(lane, block.triangles[lane - 1], &block.corners(lane - 1));
         }
         if filled > 0 {
             bounds = Bounds::of(low, high);
         }
         (block, bounds)
+    }
+
+    #[inline(always)]
+    fn set(&mut self, lane: usize, triangle: u32, corners: &[DVec3; 3]) {
+        for (corner, p) in corners.iter().enumerate() {
+            for (axis, x) in p.to_array().into_iter().enumerate() {
+                self.corners[corner][axis][lane] = x;
+            }
+        }
+        self.triangles[lane] = triangle;
     }
 
     /// Returns the corners of one triangle.
@@ -111,11 +121,17 @@ impl Best {
             }
         }
         // Without a branch a lane: which one is nearest is anyone's guess.
-        let least = squared.iter().fold(f64::INFINITY, |least, &squared| if squared < least { squared } else { least });
+        let less = |a: f64, b: f64| if a < b { a } else { b };
+        let [a, b, c, d, e, f, g, h] = squared;
+        let least = less(less(less(a, b), less(c, d)), less(less(e, f), less(g, h)));
+        let mut at_least = (0..LANES).fold(0, |mask, lane| mask | u32::from(squared[lane] == least) << lane);
         let (mut triangle, mut lane) = (u32::MAX, 0);
-        for i in 0..LANES {
-            let wins = (squared[i] == least) & (block.triangles[i] < triangle);
-            (triangle, lane) = if wins { (block.triangles[i], i) } else { (triangle, lane) };
+        while at_least != 0 {
+            let this = at_least.trailing_zeros() as usize;
+            at_least &= at_least - 1;
+            if block.triangles[this] < triangle {
+                (triangle, lane) = (block.triangles[this], this);
+            }
         }
         if least < self.squared || (least == self.squared && triangle < self.triangle) {
             *self = Self { squared: least, triangle, place: (at * LANES + lane) as u32 };

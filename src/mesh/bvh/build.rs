@@ -17,7 +17,7 @@ use super::{
     node::{Bounds, Child, Node, WIDE},
     split::{Item, centres, halve},
 };
-use crate::{mesh::Mesh, space::DVec3};
+use crate::{mesh::Mesh, numeric::with_room_for, space::DVec3};
 
 /// Most triangles in a chunk.
 const CHUNK: usize = 1 << 12;
@@ -48,7 +48,7 @@ pub(super) fn build(mesh: &Mesh) -> Tree {
         // Every item's corners were read once already.
         Block::of(items.map(|item| (item.triangle, corners(mesh, item.triangle as usize).unwrap_or_default())))
     };
-    let (mut blocks, mut bounds) = (Vec::new(), Vec::new());
+    let (mut blocks, mut bounds) = (with_room_for(starts.len()), with_room_for(starts.len()));
     starts.par_windows(2).map(fill).unzip_into_vecs(&mut blocks, &mut bounds);
     enclose(&mut nodes, &bounds);
     Tree { root, nodes, blocks }
@@ -63,9 +63,10 @@ fn corners(mesh: &Mesh, triangle: usize) -> Option<[DVec3; 3]> {
 /// Returns the items along the curve, those of one cell by their triangle, and before each its cell (upper half).
 fn along_the_curve(mesh: &Mesh) -> (Vec<u64>, Vec<Item>) {
     let item = |t: usize| corners(mesh, t).map_or(Item::NONE, |corners| Item::of(t as u32, &corners));
-    let all: Vec<Item> = (0..mesh.triangles.len().min(MOST_TRIANGLES)).into_par_iter().map(item).collect();
-    let of_chunk = |items: &[Item]| centres(items);
-    let curve = Curve::over(all.par_chunks(1 << 14).map(of_chunk).reduce(
+    let count = mesh.triangles.len().min(MOST_TRIANGLES);
+    let mut all: Vec<Item> = with_room_for(count);
+    (0..count).into_par_iter().map(item).collect_into_vec(&mut all);
+    let curve = Curve::over(all.par_chunks(1 << 14).map(centres).reduce(
         || ([f32::INFINITY; 3], [f32::NEG_INFINITY; 3]),
         |a, b| ([0, 1, 2].map(|i| a.0[i].min(b.0[i])), [0, 1, 2].map(|i| a.1[i].max(b.1[i]))),
     ));
@@ -73,10 +74,12 @@ fn along_the_curve(mesh: &Mesh) -> (Vec<u64>, Vec<Item>) {
         u32::MAX => u64::MAX,
         _ => u64::from(curve.cell(item.centre)) << 32 | at as u64,
     };
-    let mut keys: Vec<u64> = all.par_iter().enumerate().map(key).collect();
+    let mut keys: Vec<u64> = with_room_for(count);
+    all.par_iter().enumerate().map(key).collect_into_vec(&mut keys);
     keys.par_sort_unstable();
     keys.truncate(keys.partition_point(|&key| key != u64::MAX));
-    let items = keys.par_iter().map(|&key| all[key as u32 as usize]).collect();
+    let mut items = with_room_for(keys.len());
+    keys.par_iter().map(|&key| all[key as u32 as usize]).collect_into_vec(&mut items);
     (keys, items)
 }
 
@@ -161,7 +164,7 @@ impl Plan {
     /// Puts the nodes above the chunks first, then those of the chunks in order.
     fn join(&self, root: Above, subtrees: Vec<Subtree>) -> (Child, Vec<Node>) {
         let count = self.nodes.len() + subtrees.iter().map(|subtree| subtree.nodes.len()).sum::<usize>();
-        let mut nodes = Vec::with_capacity(count);
+        let mut nodes = with_room_for(count);
         nodes.resize(self.nodes.len(), Node::EMPTY);
         let mut below = Vec::with_capacity(subtrees.len());
         for subtree in subtrees {

@@ -4,27 +4,37 @@ use super::{
     Bvh,
     block::Best,
     curve::Curve,
+    front::Front,
     lanes::Lanes,
     set::{Set, for_each_set},
-    walk::walk_from,
+    walk::walk_below,
 };
 use crate::space::DVec3;
 
 for_each_set!(pub(super) fn closest(bvh: &Bvh, points: &[DVec3]) -> Vec<Best> = each);
 
+/// Points that start from one front.
+const TOGETHER: usize = 32;
+
 /// Returns the best triangle for each point; none for points that are not finite.
 #[inline(always)]
 fn each<L: Lanes>(bvh: &Bvh, points: &[DVec3]) -> Vec<Best> {
     let mut found = vec![Best::within(f64::INFINITY); points.len()];
-    if bvh.is_empty() {
+    let keys = along_a_curve(points);
+    if bvh.is_empty() || keys.is_empty() {
         return found;
     }
-    let mut near = 0;
-    for key in along_a_curve(points) {
-        let at = key as u32 as usize;
-        let best = walk_from::<L>(bvh, points[at], near);
-        near = best.block();
-        found[at] = best;
+    let mut front = Front::new();
+    // What is known before the first point is asked for: its distance may be any.
+    let (mut near, mut last, mut last_mm) = (0, points[keys[0] as u32 as usize], f64::INFINITY);
+    for group in keys.chunks(TOGETHER) {
+        front.surround::<L>(bvh, group.iter().map(|&key| points[key as u32 as usize]), last, last_mm);
+        for &key in group {
+            let at = key as u32 as usize;
+            let best = walk_below::<L>(bvh, points[at], near, &front.node);
+            (near, last, last_mm) = (best.block(), points[at], best.squared.sqrt());
+            found[at] = best;
+        }
     }
     found
 }

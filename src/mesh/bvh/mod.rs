@@ -7,6 +7,7 @@ mod abreast;
 mod block;
 mod build;
 mod curve;
+mod front;
 mod lanes;
 mod many;
 mod node;

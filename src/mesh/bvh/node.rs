@@ -72,6 +72,11 @@ impl Node {
         self.child[lane] = child;
     }
 
+    /// Returns the box of one child.
+    pub(super) fn bounds(&self, lane: usize) -> Bounds {
+        Bounds { low: self.low.map(|low| low[lane]), high: self.high.map(|high| high[lane]) }
+    }
+
     /// Returns the node after `offset` nodes were put before those it names.
     pub(super) fn moved(mut self, offset: usize) -> Self {
         for child in self.child.iter_mut().filter(|child| **child != Child::NONE) {
@@ -141,6 +146,7 @@ impl Bounds {
     }
 
     pub(super) const NONE: Self = Self { low: [f32::INFINITY; 3], high: [f32::NEG_INFINITY; 3] };
+    pub(super) const ALL: Self = Self { low: [f32::NEG_INFINITY; 3], high: [f32::INFINITY; 3] };
 
     /// Returns the smallest box in single precision around one in double.
     pub(super) fn of(low: DVec3, high: DVec3) -> Self {

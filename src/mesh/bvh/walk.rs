@@ -4,7 +4,7 @@ use super::{
     Bvh,
     block::Best,
     lanes::Lanes,
-    node::{Bounds, Child, Reach},
+    node::{Bounds, Child, Node, Reach},
     set::{Set, for_each_set},
 };
 use crate::space::DVec3;
@@ -14,50 +14,54 @@ for_each_set!(pub(super) fn search_from(bvh: &Bvh, p: DVec3, near: usize) -> Bes
 
 /// Returns the best triangle for a point, starting with the block at a position.
 #[inline(always)]
-pub(super) fn walk_from<L: Lanes>(bvh: &Bvh, p: DVec3, near: usize) -> Best {
-    let mut best = Best::within(f64::INFINITY);
-    best.offer::<L>(near, &bvh.blocks[near], p);
-    go_on::<L>(bvh, p, best, Child::leaf(near))
+fn walk_from<L: Lanes>(bvh: &Bvh, p: DVec3, near: usize) -> Best {
+    match bvh.root.block() {
+        Some(_) => walk::<L>(bvh, p, Best::within(f64::INFINITY)),
+        None => walk_below::<L>(bvh, p, near, &bvh.nodes[bvh.root.at()]),
+    }
 }
 
 /// Returns the best triangle for a point, starting from what is known.
 #[inline(always)]
-fn walk<L: Lanes>(bvh: &Bvh, p: DVec3, best: Best) -> Best {
-    go_on::<L>(bvh, p, best, Child::NONE)
+fn walk<L: Lanes>(bvh: &Bvh, p: DVec3, mut best: Best) -> Best {
+    match bvh.root.block() {
+        Some(at) => {
+            best.offer::<L>(at, &bvh.blocks[at], p);
+            best
+        }
+        None => go_down::<L>(bvh, p, best, Child::NONE, &bvh.nodes[bvh.root.at()]),
+    }
 }
 
-/// Walks down from the root, past the block that has been seen.
+/// Returns the best triangle below a node for a point, starting with the block at a position.
 #[inline(always)]
-fn go_on<L: Lanes>(bvh: &Bvh, p: DVec3, mut best: Best, seen: Child) -> Best {
+pub(super) fn walk_below<L: Lanes>(bvh: &Bvh, p: DVec3, near: usize, from: &Node) -> Best {
+    let mut best = Best::within(f64::INFINITY);
+    best.offer::<L>(near, &bvh.blocks[near], p);
+    go_down::<L>(bvh, p, best, Child::leaf(near), from)
+}
+
+/// Walks down from a node, past the block that has been seen.
+#[inline(always)]
+fn go_down<L: Lanes>(bvh: &Bvh, p: DVec3, mut best: Best, seen: Child, from: &Node) -> Best {
     let (reach, single) = (Reach::at(p), Bounds::near(p));
     let mut limit = reach.squared(best.squared);
     let mut waiting = Waiting::default();
-    let mut next = bvh.root;
-    loop {
-        if let Some(at) = next.block() {
-            if next != seen && best.offer::<L>(at, &bvh.blocks[at], p) {
+    waiting.push_children::<L>(from, &single, limit, seen, 0);
+    while let Some((squared, child)) = waiting.pop() {
+        if squared > limit {
+            continue;
+        }
+        if let Some(at) = child.block() {
+            if best.offer::<L>(at, &bvh.blocks[at], p) {
                 limit = reach.squared(best.squared);
             }
         } else {
-            let node = &bvh.nodes[next.at()];
-            let (squared, mut within) = node.squared_gaps::<L>(&single, limit);
             let start = waiting.len;
-            while within != 0 {
-                let lane = within.trailing_zeros() as usize;
-                within &= within - 1;
-                let child = node.child[lane];
-                if child != Child::NONE && child != seen {
-                    waiting.push(squared[lane], child, start);
-                }
-            }
+            waiting.push_children::<L>(&bvh.nodes[child.at()], &single, limit, seen, start);
         }
-        next = loop {
-            let Some((squared, child)) = waiting.pop() else { return best };
-            if squared <= limit {
-                break child;
-            }
-        };
     }
+    best
 }
 
 /// Boxes that wait while the tree is walked, the nearest of a node on top.
@@ -77,6 +81,20 @@ impl Default for Waiting {
 
 impl Waiting {
     const NEAR: usize = 64;
+
+    /// Adds the children of a node that are within the limit, but the one that has been seen.
+    #[inline(always)]
+    fn push_children<L: Lanes>(&mut self, node: &Node, single: &Bounds, limit: f32, seen: Child, start: usize) {
+        let (squared, mut within) = node.squared_gaps::<L>(single, limit);
+        while within != 0 {
+            let lane = within.trailing_zeros() as usize;
+            within &= within - 1;
+            let child = node.child[lane];
+            if child != Child::NONE && child != seen {
+                self.push(squared[lane], child, start);
+            }
+        }
+    }
 
     /// Adds a box below the nearer ones that were added since there were `start`.
     #[inline(always)]
