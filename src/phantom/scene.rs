@@ -82,8 +82,6 @@ impl Body for Scene {
             return choice.density(hu);
         }
         let in_wall = case.outer_mm < 0.0 && choice.inside(-case.wall_mm - case.outer_mm);
-        // The simple anatomy has the two cases exchanged, so its cavity is even: the bytes of its scans are on record.
-        let in_wall = if self.skull.detail.is_some() { in_wall } else { case.outer_mm < 0.0 && !in_wall };
         let hu = if in_wall {
             // In the wall, but no bone: the hole, a cavity, or an opening of the base.
             self.outside_hu(p, skin, &mut choice).min(30.0)
