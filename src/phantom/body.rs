@@ -17,6 +17,10 @@ pub(super) struct Sample {
 pub(super) trait Body: Sync {
     /// Returns the density at a point.
     fn sample(&self, world: DVec3) -> Sample;
+    /// Calls `found` with the densities in a cube of an edge about a point, HU, each with its share; no metal is near.
+    fn mix(&self, world: DVec3, edge_mm: f64, found: &mut dyn FnMut(f64, f64));
+    /// Returns whether there may be metal within a radius.
+    fn is_metal_near(&self, world: DVec3, radius_mm: f64) -> bool;
     /// Returns the density of iron that stands for the metal at a point, g/cm³.
     fn iron_g_cm3(&self, world: DVec3) -> f64;
     /// Returns the signed distance to the true bone, mm, negative inside.

@@ -117,9 +117,13 @@ impl Craniotomy {
         Self { site, centre_mm, axes, half_mm, bevel: 0.0, surgery: Some(surgery) }
     }
 
-    /// Returns the distance to what is taken away, mm, negative inside; `outer_mm` is the distance to the outer table.
+    /// Returns the distance to what is taken away, mm, negative inside; a lower bound far away. `outer_mm` is the distance
+    /// to the outer table.
     pub(super) fn cut_mm(&self, p: DVec3, outer_mm: f64) -> f64 {
-        self.surgery.as_ref().map_or_else(|| self.prism(p), |surgery| surgery.cut_mm(p, outer_mm))
+        self.surgery.as_ref().map_or_else(
+            || self.prism(p),
+            |surgery| surgery.bounded_mm(p, outer_mm, self.centre_mm).unwrap_or_else(|| surgery.cut_mm(p, outer_mm)),
+        )
     }
 
     /// Returns the width over which the edges of the bone are rounded, mm.

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    shape::{segment, smooth_min, smooth_step, tube, wave},
+    shape::{segment, smooth_min, smooth_step, tube, wave, within},
     visage::{canal, ethmoid_box, ethmoid_cells},
 };
 use crate::{numeric::Stream, space::DVec3};
@@ -24,13 +24,13 @@ const TEMPLE: DVec3 = DVec3::new(0.88, -0.46, -0.08);
 /// Returns the direction of a point, folded to the left side, and how far it lies to the left, from -1 to 1.
 fn fold(p: DVec3) -> (DVec3, f64) {
     // Lengths, breadths and heights differ: on a ball the bumps are round.
-    let d = (p / DVec3::new(72.0, 86.0, 72.0)).normalize_or(DVec3::Z);
+    let d = (p * DVec3::new(1.0 / 72.0, 1.0 / 86.0, 1.0 / 72.0)).normalize_or(DVec3::Z);
     (DVec3::new(d.x.abs(), d.y, d.z), d.x)
 }
 
 /// Returns a round bump on the ball of directions: 1 in its middle, 0 with a flat foot at its width.
 fn bump(d: DVec3, middle: DVec3, width: f64) -> f64 {
-    let inside = (1.0 - d.distance_squared(middle) / (width * width)).max(0.0);
+    let inside = (1.0 - d.distance_squared(middle) * (width * width).recip()).max(0.0);
     inside * inside
 }
 
@@ -109,21 +109,26 @@ impl Detail {
         }
     }
 
-    /// Returns what is added to the thickness of the wall at a point of the head, mm.
-    pub(super) fn thicker_mm(&self, p: DVec3) -> f64 {
-        let turns = |&[x, y, z, phase]: &[f64; 4]| (DVec3::new(x, y, z).dot(p) + phase) / std::f64::consts::TAU;
+    /// Returns what is added to the thickness of the wall at a point of the head, and how far the outer table stands out
+    /// from the smooth vault there, mm.
+    pub(super) fn thicker_and_relief_mm(&self, p: DVec3) -> (f64, f64) {
+        let (d, left) = fold(p);
+        (self.thicker_mm(p, d), self.relief_mm(d, left))
+    }
+
+    fn thicker_mm(&self, p: DVec3, d: DVec3) -> f64 {
+        const PER_TURN: f64 = 1.0 / std::f64::consts::TAU;
+        let turns = |&[x, y, z, phase]: &[f64; 4]| (DVec3::new(x, y, z).dot(p) + phase) * PER_TURN;
         let waves = self.waves.iter().map(|numbers| wave(turns(numbers)));
         let ridge = |away: f64| (1.0 - (away / 10.0) * (away / 10.0)).max(0.0);
         // The frontal crest in the midline, and the cross inside the occipital bone: its upright and its arms.
         let front = ridge(p.x) * smooth_step(-45.0, -60.0, p.y) * smooth_step(35.0, 10.0, p.z);
         let back = ridge(p.x).max(ridge(p.z + 22.0)) * smooth_step(50.0, 65.0, p.y);
-        let temple = self.temple_thin_mm * bump(fold(p).0, TEMPLE, 0.55);
+        let temple = self.temple_thin_mm * bump(d, TEMPLE, 0.55);
         self.wave_mm * waves.sum::<f64>() + self.crest_mm * front.max(back) - temple
     }
 
-    /// Returns how far the outer table stands out from the smooth vault at a point of the head, mm.
-    pub(super) fn relief_mm(&self, p: DVec3) -> f64 {
-        let (d, left) = fold(p);
+    fn relief_mm(&self, d: DVec3, left: f64) -> f64 {
         let height = |i: usize| self.relief_mm[i] * (1.0 + self.lopsided[i] * left);
         let parietal = height(0) * bump(d, DVec3::new(0.62, 0.42, 0.66), 0.60);
         let frontal = height(1) * bump(d, DVec3::new(0.34, -0.80, 0.50), 0.45);
@@ -152,8 +157,16 @@ impl Detail {
         coronal.min(sagittal).min(lambdoid.max(-20.0 - p.z)) * 0.8 - 0.5 * self.suture_mm
     }
 
-    /// Returns the distance to the openings of the base, in the face's coordinates, negative inside.
+    /// Returns the distance to the openings of the base and of the cheek, in the face's coordinates, negative inside.
     pub(super) fn openings(&self, f: DVec3, left: bool) -> f64 {
+        let base = within(f, [[4.0, -43.0, -79.0], [39.0, 21.0, -27.0]], || self.base_openings(f, left));
+        let cheek = within(f, [[26.0, -86.0, -58.0], [30.0, -62.0, -49.0]], || {
+            segment(f, DVec3::new(28.0, -84.0, -56.0), DVec3::new(28.0, -64.0, -51.0)).0 - 1.3
+        });
+        base.min(cheek)
+    }
+
+    fn base_openings(&self, f: DVec3, left: bool) -> f64 {
         let oval = tube(f, DVec3::new(24.0, -14.0, -34.0), DVec3::new(26.0, -16.0, -66.0), [self.oval_mm; 2]);
         let spinous = segment(f, DVec3::new(29.0, -9.0, -34.0), DVec3::new(31.0, -9.0, -66.0)).0 - 1.3;
         let jugular = self.jugular_mm[usize::from(!left)];
@@ -163,22 +176,31 @@ impl Detail {
         let hearing = segment(f, DVec3::new(20.0, 2.0, -38.0), DVec3::new(34.0, 0.0, -39.0)).0 - 2.2;
         let hypoglossal = segment(f, DVec3::new(10.0, 16.0, -54.0), DVec3::new(22.0, 10.0, -62.0)).0 - 2.0;
         let optic = segment(f, DVec3::new(8.0, -30.0, -32.0), DVec3::new(18.0, -40.0, -33.0)).0 - 2.4;
-        let infraorbital = segment(f, DVec3::new(28.0, -84.0, -56.0), DVec3::new(28.0, -64.0, -51.0)).0 - 1.3;
-        oval.min(spinous).min(jugular).min(carotid).min(hearing).min(hypoglossal).min(optic).min(infraorbital)
+        oval.min(spinous).min(jugular).min(carotid).min(hearing).min(hypoglossal).min(optic)
     }
 
     /// Returns the distance to the further pieces of bone: styloid and pterygoid processes, clinoids, the nasal septum.
     pub(super) fn pieces(&self, f: DVec3, q: DVec3) -> f64 {
+        let beside = within(f, [[-1.0, -36.0, -93.0], [46.0, 2.0, -26.0]], || self.processes(f));
+        beside.min(within(f, [[-1.0, -81.0, -81.0], [5.0, -35.0, -19.0]], || self.septum(q)))
+    }
+
+    fn processes(&self, f: DVec3) -> f64 {
         let tip = DVec3::new(42.0, -6.0, -62.0) + DVec3::new(-0.25, -0.35, -0.9) * self.styloid_mm;
         let styloid = tube(f, DVec3::new(42.0, -2.0, -58.0), tip, [2.3, 1.2]);
         let plate = segment(f, DVec3::new(20.0, -32.0, -54.0), DVec3::new(26.0, -26.0, -78.0)).0 - 1.6;
         let clinoid = tube(f, DVec3::new(24.0, -26.0, -30.0), DVec3::new(11.0, -19.0, -31.0), [2.8, 1.6]);
         let back = tube(f, DVec3::new(0.0, -8.0, -38.0), DVec3::new(6.0, -8.0, -31.0), [3.2, 1.8]);
+        smooth_min(styloid.min(plate), clinoid.min(back), 1.0)
+    }
+
+    /// The nasal septum, and the crest above it inside the skull.
+    fn septum(&self, q: DVec3) -> f64 {
         // A plate that bows to one side in the middle of its height.
         let bow = self.septum_mm * (1.0 - ((q.z + 58.0) / 20.0) * ((q.z + 58.0) / 20.0)).max(0.0);
         let septum = ((q.x - bow).abs() - 0.8).max((q.y + 58.0).abs() - 22.0).max((q.z + 58.0).abs() - 22.0);
         let galli = tube(q, DVec3::new(0.0, -62.0, -34.0), DVec3::new(0.0, -58.0, -22.0), [2.6, 1.4]);
-        smooth_min(styloid.min(plate), clinoid.min(back), 1.0).min(septum).min(galli)
+        septum.min(galli)
     }
 
     /// Returns the distance to the wall between the nearest air cells of the mastoid, mm, negative in the wall.
@@ -204,11 +226,11 @@ mod tests {
             let detail = Detail::draw(&mut Seed([8; 32]).stream("detail", case));
             let most = detail.wave_mm * WAVES as f64;
             let thin = detail.temple_thin_mm;
-            let side =
-                (0..500).map(|i| detail.thicker_mm(DVec3::new(60.0, f64::from(i % 25) - 12.0, f64::from(i / 25))));
+            let side = (0..500)
+                .map(|i| detail.thicker_and_relief_mm(DVec3::new(60.0, f64::from(i % 25) - 12.0, f64::from(i / 25))).0);
             let (low, high) = side.fold((f64::INFINITY, -f64::INFINITY), |(low, high), v| (low.min(v), high.max(v)));
             assert!(low >= -most - thin && high <= most && high - low > 0.05, "{low} to {high} mm");
-            let crest = detail.thicker_mm(DVec3::new(0.0, 80.0, 0.0)) - detail.crest_mm;
+            let crest = detail.thicker_and_relief_mm(DVec3::new(0.0, 80.0, 0.0)).0 - detail.crest_mm;
             assert!(crest.abs() <= most, "the cross of the occipital bone stands in the midline");
         }
     }

@@ -12,8 +12,8 @@ use crate::{
     volume::Volume,
 };
 
-/// Samples along the edge of a block that is filled at once when no surface is near.
-const BLOCK: usize = 4;
+/// Samples along the edge of the blocks that are filled at once when no surface is near, the largest first.
+const BLOCK: usize = 8;
 /// Share of a first-order distance that is trusted as a lower bound of the true distance.
 const TRUST: f64 = 0.6;
 
@@ -83,35 +83,83 @@ fn surface(low: DVec3, high: DVec3, step_mm: f64, distance: &(dyn Fn(DVec3) -> f
     Ok(isosurface(&sample(grid, distance), 0.0, Border::Cap))
 }
 
-/// Returns minus the distance at every sample: positive inside. Blocks far from the surface get one value.
+/// Returns minus the distance at every sample: positive inside. Blocks far from the surface get one value; next to the
+/// surface every sample has its own, so the surface is that of all samples.
 fn sample(grid: Grid, distance: &(dyn Fn(DVec3) -> f64 + Sync)) -> Volume<f32> {
     let [nx, ny, nz] = grid.size;
-    let far = 0.5 * BLOCK as f64 * grid.spacing_mm.length();
     let slabs: Vec<Vec<f32>> = (0..nz.div_ceil(BLOCK))
         .into_par_iter()
         .map(|slab| {
-            let z0 = slab * BLOCK;
-            let depth = BLOCK.min(nz - z0);
-            let mut values = vec![0.0_f32; nx * ny * depth];
-            for y0 in (0..ny).step_by(BLOCK) {
-                for x0 in (0..nx).step_by(BLOCK) {
-                    let middle = distance(grid.world(x0, y0, z0) + 0.5 * (BLOCK - 1) as f64 * grid.spacing_mm);
-                    for z in 0..depth {
-                        for y in y0..(y0 + BLOCK).min(ny) {
-                            for x in x0..(x0 + BLOCK).min(nx) {
-                                let away = if middle.abs() * TRUST > far {
-                                    middle
-                                } else {
-                                    distance(grid.world(x, y, z0 + z))
-                                };
-                                values[x + nx * (y + ny * z)] = -away as f32;
-                            }
-                        }
-                    }
+            let depth = BLOCK.min(nz - slab * BLOCK);
+            let mut slab = Slab { grid, distance, z0: slab * BLOCK, values: vec![0.0; nx * ny * depth] };
+            for y in (0..ny).step_by(BLOCK) {
+                for x in (0..nx).step_by(BLOCK) {
+                    slab.fill([x, y, 0], BLOCK);
                 }
             }
-            values
+            slab.values
         })
         .collect();
     Volume { grid, data: slabs.concat() }
+}
+
+/// A few layers of samples.
+struct Slab<'a> {
+    grid: Grid,
+    distance: &'a (dyn Fn(DVec3) -> f64 + Sync),
+    z0: usize,
+    values: Vec<f32>,
+}
+
+impl Slab<'_> {
+    /// Fills a block: at once when the surface passes neither it nor its neighbours, else its eighths.
+    fn fill(&mut self, low: [usize; 3], edge: usize) {
+        let [nx, ny, _] = self.grid.size;
+        let high = [nx, ny, self.values.len() / (nx * ny)];
+        if (0..3).any(|axis| low[axis] >= high[axis]) {
+            return;
+        }
+        let half = 0.5 * (edge - 1) as f64 * self.grid.spacing_mm;
+        let middle = self.grid.world(low[0], low[1], self.z0 + low[2]) + half;
+        let away = (self.distance)(middle);
+        if edge > 1 && away.abs() * TRUST <= half.length() + self.grid.spacing_mm.max_element() {
+            for eighth in 0..8 {
+                self.fill(std::array::from_fn(|axis| low[axis] + (eighth >> axis & 1) * (edge / 2)), edge / 2);
+            }
+            return;
+        }
+        let [xs, ys, zs] = std::array::from_fn(|axis| low[axis]..(low[axis] + edge).min(high[axis]));
+        for z in zs {
+            for y in ys.clone() {
+                self.values[nx * (y + ny * z)..][xs.clone()].fill(-away as f32);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{numeric::Seed, phantom::PhantomParams};
+
+    #[test]
+    fn blocks_leave_the_surface_as_it_is_with_every_sample() {
+        let params = PhantomParams {
+            anatomy: crate::phantom::AnatomyKind::Detailed,
+            defect: crate::phantom::DefectKind::Surgical,
+            ..Default::default()
+        };
+        for case in 1..3 {
+            let seed = Seed::derive(2019, "phantom", &format!("p{case:02}"), 0);
+            let scene = crate::phantom::draw_scene(seed, 300.0, &params);
+            let low = scene.world_from_head.translation_mm - DVec3::new(90.0, 100.0, 120.0);
+            let grid = Grid::new([61, 68, 65], low, DVec3::splat(3.0), DMat3::IDENTITY).unwrap();
+            let distance = |p: DVec3| scene.bone_mm(p);
+            let each = (0..61 * 68 * 65).map(|i| -distance(grid.world(i % 61, i / 61 % 68, i / 61 / 68)) as f32);
+            let plain = Volume { grid, data: each.collect() };
+            let fast = sample(grid, &distance);
+            let [fast, plain] = [fast, plain].map(|samples| isosurface(&samples, 0.0, Border::Cap));
+            assert!(fast == plain, "the surfaces of case {case} differ");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 //! Coordinates are the face's own (see `Skull::face_from_head`), mm at scale 1, with x folded where a part is symmetric:
 //! `f` is folded, `q` is not.
 
-use super::shape::{ellipsoid, rounded_box, segment, smooth_max, smooth_min, smooth_step, tube};
+use super::shape::{ellipsoid, rounded_box, segment, smooth_max, smooth_min, smooth_step, tube, within};
 use crate::space::DVec3;
 
 /// Thickness of the walls between orbits, nose and sinuses, mm.
@@ -76,7 +76,7 @@ fn turbinates(f: DVec3) -> f64 {
 
 /// The air of the nose, between septum and turbinates.
 pub(super) fn nasal_air(f: DVec3, q: DVec3) -> f64 {
-    nasal_box(f).max(-turbinates(f)).max(1.1 - q.x.abs())
+    within(f, [[-1.0, -82.0, -81.0], [13.0, -34.0, -39.0]], || nasal_box(f).max(-turbinates(f)).max(1.1 - q.x.abs()))
 }
 
 /// The cavity of the cheek.

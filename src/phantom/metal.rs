@@ -34,8 +34,8 @@ const STEEL: f64 = 7.8;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Metal {
     pub(super) pieces: Vec<Piece>,
-    /// A ball around all pieces: middle and radius, mm.
-    bound_mm: (DVec3, f64),
+    /// How far from the first end of its axis any piece can be, mm.
+    reach_mm: f64,
 }
 
 impl Metal {
@@ -50,17 +50,17 @@ impl Metal {
             let to = from + DVec3::new(side * 3.0, -4.0, stream.between(3.0, 6.0));
             pieces.push(Piece { ends_mm: [from, to], radius_mm: 1.0, streak: 0.8, iron_g_cm3: TITANIUM });
         }
-        let middle = pieces.iter().map(|piece| piece.ends_mm[0]).sum::<DVec3>() / pieces.len().max(1) as f64;
-        let reach = |piece: &Piece| piece.ends_mm.map(|end| end.distance(middle) + piece.radius_mm);
-        let radius = pieces.iter().flat_map(reach).fold(0.0, f64::max);
-        Self { pieces, bound_mm: (middle, radius) }
+        let reach = |piece: &Piece| piece.ends_mm[0].distance(piece.ends_mm[1]) + piece.radius_mm;
+        let reach_mm = pieces.iter().map(reach).fold(0.0, f64::max);
+        Self { pieces, reach_mm }
     }
 
     /// Returns the distance to the nearest piece, mm, negative inside; a lower bound far away, infinite without metal.
     pub(super) fn distance_mm(&self, p: DVec3) -> f64 {
-        let away = p.distance(self.bound_mm.0) - self.bound_mm.1;
-        if self.pieces.is_empty() || away > 6.0 {
-            return if self.pieces.is_empty() { f64::INFINITY } else { away };
+        let first = |piece: &Piece| p.distance_squared(piece.ends_mm[0]);
+        let away = self.pieces.iter().map(first).fold(f64::INFINITY, f64::min).sqrt() - self.reach_mm;
+        if away > 6.0 {
+            return away;
         }
         let distance = |piece: &Piece| tube(p, piece.ends_mm[0], piece.ends_mm[1], [piece.radius_mm; 2]);
         self.pieces.iter().map(distance).fold(f64::INFINITY, f64::min)

@@ -13,6 +13,7 @@
 mod anatomy;
 mod blur;
 mod body;
+mod choice;
 mod defect;
 mod detail;
 mod engineer;

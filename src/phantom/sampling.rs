@@ -38,12 +38,70 @@ pub(super) fn average_voxel(scene: &Scene, grid: &Grid, index: DVec3) -> f64 {
     sum / (counts[0] * counts[1] * counts[2]) as f64
 }
 
+/// Voxels along the edge of the blocks of a slice that are filled at once when no surface is near.
+const BLOCK: usize = 16;
+/// Share of a first-order distance that is trusted as a lower bound of the true distance.
+const TRUST: f64 = 0.6;
+
 /// Returns the true bone at the voxel centres: 1 where the centre is inside.
 pub(super) fn label(body: &dyn Body, grid: Grid) -> Volume<u8> {
     let [nx, ny, nz] = grid.size;
     let slices: Vec<Vec<u8>> = (0..nz)
         .into_par_iter()
-        .map(|z| (0..nx * ny).map(|i| u8::from(body.bone_mm(grid.world(i % nx, i / nx, z)) < 0.0)).collect())
+        .map(|z| {
+            let mut slice = vec![0; nx * ny];
+            for y in (0..ny).step_by(BLOCK) {
+                for x in (0..nx).step_by(BLOCK) {
+                    fill(body, &grid, z, [x, y], BLOCK, &mut slice);
+                }
+            }
+            slice
+        })
         .collect();
     Volume { grid, data: slices.concat() }
+}
+
+/// Fills a block of a slice: at once when no surface is near, else its quarters.
+fn fill(body: &dyn Body, grid: &Grid, z: usize, [x, y]: [usize; 2], edge: usize, slice: &mut [u8]) {
+    let [nx, ny, _] = grid.size;
+    if x >= nx || y >= ny {
+        return;
+    }
+    let half = 0.5 * (edge - 1) as f64;
+    let middle = DVec3::new(x as f64 + half, y as f64 + half, z as f64);
+    let away = body.bone_mm(grid.world_from_voxel().transform_point3(middle));
+    let reach_mm = half * DVec3::new(grid.spacing_mm.x, grid.spacing_mm.y, 0.0).length();
+    if edge > 1 && away.abs() * TRUST <= reach_mm {
+        for quarter in 0..4 {
+            let place = [x + (quarter & 1) * (edge / 2), y + (quarter >> 1) * (edge / 2)];
+            fill(body, grid, z, place, edge / 2, slice);
+        }
+        return;
+    }
+    for row in y..(y + edge).min(ny) {
+        slice[row * nx + x..row * nx + (x + edge).min(nx)].fill(u8::from(away < 0.0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        numeric::Seed,
+        phantom::{AnatomyKind, DefectKind, PhantomParams, draw_scene},
+        space::DMat3,
+    };
+
+    #[test]
+    fn blocks_change_no_voxel_of_the_label() {
+        let params =
+            PhantomParams { anatomy: AnatomyKind::Detailed, defect: DefectKind::Surgical, ..Default::default() };
+        for case in 3..6 {
+            let scene = draw_scene(Seed::derive(2019, "phantom", &format!("p{case:02}"), 0), 300.0, &params);
+            let low = scene.world_from_head.translation_mm - DVec3::new(95.0, 100.0, 120.0);
+            let grid = Grid::new([96, 96, 24], low, DVec3::new(2.0, 2.1, 8.0), DMat3::IDENTITY).unwrap();
+            let bone = |i: usize| u8::from(scene.bone_mm(grid.world(i % 96, i / 96 % 96, i / 96 / 96)) < 0.0);
+            assert!(label(&scene, grid).data.into_iter().eq((0..96 * 96 * 24).map(bone)), "case {case}");
+        }
+    }
 }

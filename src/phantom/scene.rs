@@ -3,9 +3,12 @@
 //! A scene answers two questions at a point of the world: how dense is it, and is it bone. It knows nothing of voxels, so
 //! another scanner (one that projects and reconstructs) can look at the same scene.
 
+use std::cell::OnceCell;
+
 use super::{
     anatomy::Anatomy,
     body::{Body, Sample},
+    choice::{Choice, Decide, mix},
     defect::Craniotomy,
     face::{ear_canal, eyeball, orbit},
     metal::{METAL_HU, Metal},
@@ -19,8 +22,8 @@ use crate::space::{DVec3, Rigid};
 const AIR_HU: f64 = -1000.0;
 /// Air cells of the mastoid, with the mucosa that lines them, HU.
 const CELL_HU: f64 = -700.0;
-/// Share of a first-order distance that is trusted as a lower bound of the true distance.
-const TRUST: f64 = 0.6;
+/// Deeper than this below the skin there is neither fat nor what lies over it, mm.
+const DEEP_MM: f64 = 14.0;
 
 /// A head in a scanner.
 #[derive(Clone, Debug)]
@@ -34,66 +37,33 @@ pub(super) struct Scene {
     pub(super) rest_hu: f64,
 }
 
-/// A density being decided, with the nearest boundary seen so far.
-struct Choice {
-    clear_mm: f64,
-    even_mm: f64,
-}
-
-impl Choice {
-    /// Returns whether the point is inside a shape, and remembers how near its surface is.
-    fn inside(&mut self, distance_mm: f64) -> bool {
-        self.even_mm = self.even_mm.min(distance_mm.abs());
-        self.inside_soft(distance_mm)
-    }
-
-    /// As [`Choice::inside`], for a surface between soft tissues.
-    fn inside_soft(&mut self, distance_mm: f64) -> bool {
-        self.clear_mm = self.clear_mm.min(distance_mm.abs());
-        distance_mm < 0.0
-    }
-
-    fn density(self, hu: f64) -> Sample {
-        Sample { hu, clear_mm: self.clear_mm * TRUST, even_mm: self.even_mm * TRUST }
-    }
+/// What is known about a point before the questions are asked.
+struct Place {
+    /// The point, from the middle of the head in the head's axes, mm.
+    p: DVec3,
+    /// The same in the world's axes.
+    from_head: DVec3,
+    case: Braincase,
+    skin_mm: f64,
+    metal_mm: f64,
+    /// Asked for inside the skin only.
+    bone: OnceCell<Bone>,
 }
 
 impl Body for Scene {
     fn sample(&self, world: DVec3) -> Sample {
-        let p = self.head_from_world(world);
-        let case = self.skull.braincase(p);
-        let skin = self.skin(p, case);
-        let mut choice = Choice { clear_mm: f64::INFINITY, even_mm: f64::INFINITY };
-        if choice.inside(self.metal.distance_mm(p)) {
-            return choice.density(METAL_HU);
-        }
-        if let Some(surgery) = &self.hole.surgery
-            && choice.inside(surgery.drain_mm(p))
-        {
-            return choice.density(DRAIN_HU);
-        }
-        if !choice.inside(skin) {
-            let shell = rest(world - self.world_from_head.translation_mm);
-            return if choice.inside(shell) { choice.density(self.rest_hu) } else { choice.density(AIR_HU) };
-        }
-        let bone = self.opened(p, case, self.skull.bone(p, case));
-        if choice.inside(bone.distance_mm) {
-            let hu = self.bone_hu(p, case, bone, &mut choice);
-            return choice.density(hu);
-        }
-        let in_wall = case.outer_mm < 0.0 && choice.inside(-case.wall_mm - case.outer_mm);
-        // The simple anatomy has the two cases exchanged, so its cavity is even: the bytes of its scans are on record.
-        let in_wall = if self.skull.detail.is_some() { in_wall } else { case.outer_mm < 0.0 && !in_wall };
-        let hu = if in_wall {
-            // In the wall, but no bone: the hole, a cavity, or an opening of the base.
-            self.outside_hu(p, skin, &mut choice).min(30.0)
-        } else if case.outer_mm < 0.0 {
-            self.cavity_hu(p, case, &mut choice)
-        } else {
-            choice.inside(case.outer_mm);
-            self.outside_hu(p, skin, &mut choice)
-        };
+        let mut choice = Choice::new();
+        let hu = self.decide(&self.place(world), &mut choice);
         choice.density(hu)
+    }
+
+    fn mix(&self, world: DVec3, edge_mm: f64, found: &mut dyn FnMut(f64, f64)) {
+        let place = self.place(world);
+        mix(edge_mm, |paths| self.decide(&place, paths), found);
+    }
+
+    fn is_metal_near(&self, world: DVec3, radius_mm: f64) -> bool {
+        self.metal.distance_mm(self.head_from_world(world)) < radius_mm
     }
 
     fn bone_mm(&self, world: DVec3) -> f64 {
@@ -123,6 +93,48 @@ impl Scene {
         &self.skull.anatomy
     }
 
+    fn place(&self, world: DVec3) -> Place {
+        let p = self.head_from_world(world);
+        let case = self.skull.braincase(p);
+        Place {
+            p,
+            from_head: world - self.world_from_head.translation_mm,
+            case,
+            skin_mm: self.skin(p, case),
+            metal_mm: self.metal.distance_mm(p),
+            bone: OnceCell::new(),
+        }
+    }
+
+    /// Returns the density of a place, HU.
+    fn decide(&self, place: &Place, choice: &mut impl Decide) -> f64 {
+        let &Place { p, case, skin_mm, .. } = place;
+        if choice.inside(place.metal_mm) {
+            return METAL_HU;
+        }
+        if let Some(surgery) = &self.hole.surgery
+            && choice.inside(surgery.drain_mm(p))
+        {
+            return DRAIN_HU;
+        }
+        if !choice.inside(skin_mm) {
+            return if choice.inside(rest(place.from_head)) { self.rest_hu } else { AIR_HU };
+        }
+        let bone = *place.bone.get_or_init(|| self.opened(p, case, self.skull.bone(p, case)));
+        if choice.inside(bone.distance_mm) {
+            return self.bone_hu(p, case, bone, choice);
+        }
+        if case.outer_mm < 0.0 && choice.inside(-case.wall_mm - case.outer_mm) {
+            // In the wall, but no bone: the hole, a cavity, or an opening of the base.
+            self.outside_hu(p, skin_mm, choice).min(30.0)
+        } else if case.outer_mm < 0.0 {
+            self.cavity_hu(p, case, choice)
+        } else {
+            choice.note(case.outer_mm);
+            self.outside_hu(p, skin_mm, choice)
+        }
+    }
+
     fn head_from_world(&self, world: DVec3) -> DVec3 {
         let Rigid { rotation, translation_mm } = self.world_from_head;
         rotation.transpose() * (world - translation_mm)
@@ -137,7 +149,8 @@ impl Scene {
     /// Returns the distance to the skin, mm, negative inside.
     fn skin(&self, p: DVec3, case: Braincase) -> f64 {
         let scalp = case.outer_mm - self.anatomy().scalp_mm;
-        if p.z > 40.0 {
+        // High up there is only scalp; deep inside it all else lies farther out.
+        if p.z > 40.0 || scalp < -DEEP_MM {
             return scalp;
         }
         let q = self.skull.face_from_head(p);
@@ -152,7 +165,7 @@ impl Scene {
         smooth_min(scalp, smooth_min(lower, nose.min(ear), 5.0) * scale, 10.0)
     }
 
-    fn bone_hu(&self, p: DVec3, case: Braincase, bone: Bone, choice: &mut Choice) -> f64 {
+    fn bone_hu(&self, p: DVec3, case: Braincase, bone: Bone, choice: &mut impl Decide) -> f64 {
         let (a, detail) = (self.anatomy(), &self.skull.detail);
         match bone.make {
             Make::Compact => a.compact_hu,
@@ -173,7 +186,7 @@ impl Scene {
                     if choice.inside(detail.suture(p)) {
                         return detail.suture_hu;
                     }
-                    table_mm = (table_mm + detail.table_wave * detail.thicker_mm(p)).clamp(0.6, 2.5);
+                    table_mm = (table_mm + detail.table_wave * case.thicker_mm).clamp(0.6, 2.5);
                 }
                 let outer_table = choice.inside(below_outer - table_mm);
                 let inner_table = choice.inside(above_inner - 0.8 * table_mm);
@@ -190,7 +203,7 @@ impl Scene {
     }
 
     /// Returns the density inside the cranial cavity.
-    fn cavity_hu(&self, p: DVec3, case: Braincase, choice: &mut Choice) -> f64 {
+    fn cavity_hu(&self, p: DVec3, case: Braincase, choice: &mut impl Decide) -> f64 {
         let a = self.anatomy();
         let below = -case.wall_mm - case.outer_mm;
         let sagittal = (p.x.abs() - 4.5).max(below - 7.0).max(8.0 - p.z);
@@ -225,7 +238,7 @@ impl Scene {
     }
 
     /// Returns the density outside the braincase: scalp, orbit, sinuses, throat, muscle.
-    fn outside_hu(&self, p: DVec3, skin: f64, choice: &mut Choice) -> f64 {
+    fn outside_hu(&self, p: DVec3, skin: f64, choice: &mut impl Decide) -> f64 {
         let a = self.anatomy();
         if choice.inside(-skin - 1.8) {
             return 50.0;
@@ -261,7 +274,7 @@ impl Scene {
 }
 
 /// Returns the density of the brain at a depth below the inner table: sulci, grey matter along them, white matter.
-fn brain_hu(p: DVec3, below_mm: f64, choice: &mut Choice) -> f64 {
+fn brain_hu(p: DVec3, below_mm: f64, choice: &mut impl Decide) -> f64 {
     let fold = fold_mm(p, 21.0).abs();
     let deep = below_mm - 15.0;
     if choice.inside_soft((fold - 0.7).max(deep)) {

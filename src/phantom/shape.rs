@@ -8,15 +8,16 @@ use crate::space::DVec3;
 ///
 /// `|p/r| (|p/r| - 1) / |p/r²|`: the implicit function over the length of its gradient.
 pub(super) fn ellipsoid(p: DVec3, radii_mm: DVec3) -> f64 {
-    let q = p / radii_mm;
-    let (level, slope) = (q.length(), (q / radii_mm).length());
+    let per_mm = radii_mm.recip();
+    let q = p * per_mm;
+    let (level, slope) = (q.length(), (q * per_mm).length());
     if slope > 0.0 { level * (level - 1.0) / slope } else { -radii_mm.min_element() }
 }
 
 /// Returns the distance to the segment `a`-`b`, and where on it the nearest point lies, from 0 to 1.
 pub(super) fn segment(p: DVec3, a: DVec3, b: DVec3) -> (f64, f64) {
     let (along, to) = (b - a, p - a);
-    let share = (to.dot(along) / along.length_squared()).clamp(0.0, 1.0);
+    let share = (to.dot(along) * along.length_squared().recip()).clamp(0.0, 1.0);
     ((to - along * share).length(), share)
 }
 
@@ -49,10 +50,50 @@ pub(super) fn smooth_step(low: f64, high: f64, x: f64) -> f64 {
     t * t * (3.0 - 2.0 * t)
 }
 
+/// Returns how far a number is from the nearest whole one, from -0.5 to 0.5; magnitudes below 2^51.
+pub(super) fn from_whole(x: f64) -> f64 {
+    /// Adding and taking away this rounds to a whole number, on machines without an instruction for it too.
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    x - ((x + ROUND) - ROUND)
+}
+
 /// Returns a smooth wave of period 1 between -1 and 1, made of two parabolas: a sine of whole turns within 0.06.
 pub(super) fn wave(turns: f64) -> f64 {
-    let half = turns - turns.floor() - 0.5;
-    -16.0 * half * (0.5 - half.abs())
+    let turn = from_whole(turns);
+    16.0 * turn * (0.5 - turn.abs())
+}
+
+/// Farther than this from the box around a part its exact distance is not asked for, mm: no fillet reaches so far.
+const FAR_MM: f64 = 10.0;
+
+/// Returns the distance to a part that lies in a box, given by its corners; far outside the box the distance to that.
+#[inline(always)]
+pub(super) fn within(p: DVec3, [low, high]: [[f64; 3]; 2], exact: impl FnOnce() -> f64) -> f64 {
+    let away = (DVec3::from_array(low) - p).max(p - DVec3::from_array(high)).max_element();
+    if away > FAR_MM && !plain::wanted() { away } else { exact() }
+}
+
+/// Whether every distance is asked for: the plain way, which tests hold the boxes against.
+pub(super) mod plain {
+    #[cfg(test)]
+    std::thread_local! {
+        static WANTED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    }
+
+    #[cfg(test)]
+    pub(in crate::phantom) fn want(wanted: bool) {
+        WANTED.set(wanted);
+    }
+
+    #[cfg(test)]
+    pub(super) fn wanted() -> bool {
+        WANTED.get()
+    }
+
+    #[cfg(not(test))]
+    pub(super) const fn wanted() -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

@@ -49,6 +49,8 @@ pub(super) struct Bone {
 /// Where a point is against the braincase.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Braincase {
+    /// What waves, crests and temples add to the thickness of the wall here, mm.
+    pub(super) thicker_mm: f64,
     /// Signed distance to the outer surface of vault and base, mm, negative inside.
     pub(super) outer_mm: f64,
     /// Thickness of the wall here, mm.
@@ -66,6 +68,10 @@ pub(super) struct Skull {
     pub(super) detail: Option<Detail>,
     /// Roots of the teeth present: upper or lower, position in the folded face.
     teeth: Vec<DVec3>,
+    /// One over the radii of the braincase, in front of the middle and behind it, 1/mm.
+    per_mm: [DVec3; 2],
+    /// One over the length of the base plane's normal.
+    floor: f64,
 }
 
 impl Skull {
@@ -81,7 +87,11 @@ impl Skull {
                 DVec3::new(side * 25.0 * across, -52.0 - 33.0 * ahead, if tooth < 14 { -88.0 } else { -103.0 })
             })
             .collect();
-        Self { anatomy, detail: None, teeth }
+        let across = 0.5 * anatomy.breadth_mm / (1.0 + 0.5 * anatomy.taper);
+        let per_mm = [anatomy.front_share, 1.0 - anatomy.front_share]
+            .map(|share| DVec3::new(across, anatomy.length_mm * share, anatomy.height_mm).recip());
+        let floor = (1.0 + anatomy.base_slope * anatomy.base_slope).sqrt().recip();
+        Self { anatomy, detail: None, teeth, per_mm, floor }
     }
 
     /// Returns the skull with finer anatomy, if there is any.
@@ -107,27 +117,26 @@ impl Skull {
     /// Returns where a point of the head is against the braincase.
     pub(super) fn braincase(&self, p: DVec3) -> Braincase {
         let a = &self.anatomy;
-        let length_mm = if p.y < 0.0 { a.length_mm * a.front_share } else { a.length_mm * (1.0 - a.front_share) };
-        let taper = 1.0 + a.taper * (p.y / length_mm).clamp(-1.2, 1.2);
+        let per_mm = self.per_mm[usize::from(p.y >= 0.0)];
+        let taper = 1.0 + a.taper * (p.y * per_mm.y).clamp(-1.2, 1.2);
         let q = DVec3::new(p.x / taper, p.y + a.shear * p.x, p.z);
-        let radii = DVec3::new(0.5 * a.breadth_mm / (1.0 + 0.5 * a.taper), length_mm, a.height_mm);
-        let normal_x = {
-            let n = q / radii / radii;
-            if n.length_squared() > 0.0 { n.x * n.x / n.length_squared() } else { 0.0 }
-        };
-        // Distances across x were shortened by the taper: lengthen them again, or the wall would be off by a tenth.
-        let round = ellipsoid(q, radii) * (1.0 + (taper - 1.0) * normal_x);
-        let floor = -(p.z + 44.0 + a.base_slope * p.y) / (1.0 + a.base_slope * a.base_slope).sqrt();
-        let (x, y, z) = (q.x / radii.x, p.y / length_mm, (p.z / a.height_mm).max(0.0));
+        // An ellipsoid (see `shape::ellipsoid`) whose distances across x were shortened by the taper: lengthened again, or
+        // the wall would be off by a tenth.
+        let place = q * per_mm;
+        let normal = place * per_mm;
+        let (level, slope) = (place.length(), normal.length());
+        let per_slope = if slope > 0.0 { slope.recip() } else { 0.0 };
+        let across = normal.x * per_slope;
+        let round = if slope > 0.0 { level * (level - 1.0) * per_slope } else { -0.5 * a.breadth_mm };
+        let round = round * (1.0 + (taper - 1.0) * (across * across));
+        let floor = -(p.z + 44.0 + a.base_slope * p.y) * self.floor;
+        let (x, y, z) = (place.x, p.y * per_mm.y, place.z.max(0.0));
         let vault = a.wall_mm + a.wall_back_mm * y - a.wall_side_mm * x * x + 0.5 * z * z;
         let base = smooth_step(-12.0, -34.0, p.z);
-        let vault = match &self.detail {
-            Some(detail) => (vault + detail.thicker_mm(p)).clamp(2.0, 11.0),
-            None => vault.clamp(4.3, 7.6),
-        };
-        let wall_mm = vault * (1.0 - base) + 4.5 * base;
-        let round = self.detail.as_ref().map_or(round, |detail| round - detail.relief_mm(p));
-        Braincase { outer_mm: smooth_max(round, floor, 18.0), wall_mm }
+        let (thicker_mm, relief_mm) = self.detail.as_ref().map_or((0.0, 0.0), |detail| detail.thicker_and_relief_mm(p));
+        let (least, most) = if self.detail.is_some() { (2.0, 11.0) } else { (4.3, 7.6) };
+        let wall_mm = (vault + thicker_mm).clamp(least, most) * (1.0 - base) + 4.5 * base;
+        Braincase { outer_mm: smooth_max(round - relief_mm, floor, 18.0), wall_mm, thicker_mm }
     }
 
     /// Returns the bone at a point of the head, whose place against the braincase is known.
@@ -172,10 +181,13 @@ impl Skull {
         add(clivus(f), Make::Shelled);
         add(cheek(f), Make::Shelled);
         let hollow = self.cavities(q) * scale;
-        let foramen =
-            tube(q, DVec3::new(0.0, 30.0, -30.0), DVec3::new(0.0, 36.0, -160.0), [self.anatomy.foramen_mm, 9.0]);
-        bone.distance_mm = bone.distance_mm.max(-hollow).max(-foramen * scale);
+        bone.distance_mm = bone.distance_mm.max(-hollow).max(-self.foramen(q) * scale);
         bone
+    }
+
+    /// Returns the distance to the space of the spinal cord, in face units, negative inside.
+    pub(super) fn foramen(&self, q: DVec3) -> f64 {
+        tube(q, DVec3::new(0.0, 30.0, -30.0), DVec3::new(0.0, 36.0, -160.0), [self.anatomy.foramen_mm, 9.0])
     }
 
     /// Returns the distance to the nearest air-filled or orbital cavity, in face units, negative inside.

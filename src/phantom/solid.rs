@@ -154,6 +154,17 @@ impl Body for Solid {
         Sample { hu, clear_mm, even_mm: clear_mm }
     }
 
+    fn mix(&self, world: DVec3, edge_mm: f64, found: &mut dyn FnMut(f64, f64)) {
+        // A label's distance is known within a voxel or two only: points, at every second corner of a smaller cube.
+        for corner in [[1.0, 1.0, 1.0], [1.0, -1.0, -1.0], [-1.0, 1.0, -1.0], [-1.0, -1.0, 1.0]] {
+            found(0.25, self.sample(world + DVec3::from_array(corner) * (0.25 * edge_mm)).hu);
+        }
+    }
+
+    fn is_metal_near(&self, _: DVec3, _: f64) -> bool {
+        false
+    }
+
     fn iron_g_cm3(&self, _: DVec3) -> f64 {
         0.0
     }

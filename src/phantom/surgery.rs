@@ -11,6 +11,8 @@ use crate::{numeric::Stream, space::DVec3};
 
 /// How deep below the outer table bone is cut, mm.
 const DEPTH_MM: f64 = 16.0;
+/// Farther from the cut than this its exact distance is not asked for, mm.
+const FAR_MM: f64 = 10.0;
 /// How far outside the outer table the cut begins, mm.
 const ABOVE_MM: f64 = 25.0;
 
@@ -150,6 +152,20 @@ impl Surgery {
             wave = (wave.0 * cosine - wave.1 * sine, wave.0 * sine + wave.1 * cosine);
         }
         share / (x * x + y * y).sqrt()
+    }
+
+    /// Returns a lower bound of the distance to what is cut away where that is enough: farther than any edge is rounded
+    /// from the depths that are cut, or from a ball about the opening's middle.
+    pub(super) fn bounded_mm(&self, p: DVec3, outer_mm: f64, centre_mm: DVec3) -> Option<f64> {
+        let depth = (-DEPTH_MM - outer_mm).max(outer_mm - ABOVE_MM);
+        let bound_mm = self.bound_mm() + FAR_MM;
+        if depth > FAR_MM {
+            Some(depth)
+        } else if p.distance_squared(centre_mm) > bound_mm * bound_mm {
+            Some(p.distance(centre_mm) - bound_mm + FAR_MM)
+        } else {
+            None
+        }
     }
 
     /// Returns the distance to what is cut away, mm, negative inside; `outer_mm` is the distance to the outer table.

@@ -235,3 +235,26 @@ fn a_projected_case_repeats_and_has_the_densities_of_a_head() {
     let near = |wanted: i32| one.ct.data.iter().filter(|&&hu| (i32::from(hu) - wanted).abs() < 40).count();
     assert!(near(-1000) > one.ct.data.len() / 5 && near(35) > one.ct.data.len() / 20, "{} {}", near(-1000), near(35));
 }
+
+#[test]
+fn boxes_around_parts_change_no_density() {
+    let params = PhantomParams { anatomy: AnatomyKind::Detailed, ..Default::default() };
+    for number in 1..=6 {
+        let scene = draw_scene(case(number), 300.0, &params);
+        let mut stream = case(number).stream("test", 0);
+        for _ in 0..30_000 {
+            let from_head =
+                DVec3::new(stream.between(-85.0, 85.0), stream.between(-105.0, 95.0), stream.between(-140.0, 16.0));
+            let p = scene.world_from_head.apply(from_head);
+            let [fast, plain] = [false, true].map(|wanted| {
+                shape::plain::want(wanted);
+                (scene.bone_mm(p), scene.sample(p).hu)
+            });
+            shape::plain::want(false);
+            assert_eq!(fast.1, plain.1, "case {number} at {from_head}: {} and {} mm", fast.0, plain.0);
+            // Only fillets reach as far as the boxes: a hair at the surface.
+            let near = fast.0.abs().min(plain.0.abs()) < 1.0;
+            assert!(!near || (fast.0 - plain.0).abs() < 0.05, "{from_head}: {} and {} mm", fast.0, plain.0);
+        }
+    }
+}

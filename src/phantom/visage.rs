@@ -12,7 +12,7 @@
 use super::{
     detail::Detail,
     face::{clivus, frontal_bulk, mastoid, nose, orbit, orbit_wall, petrous},
-    shape::{ellipsoid, rounded_box, segment, smooth_max, smooth_min, tube},
+    shape::{ellipsoid, from_whole, rounded_box, segment, smooth_max, smooth_min, tube, within},
     skull::{Bone, Make, Skull},
 };
 use crate::space::DVec3;
@@ -23,6 +23,19 @@ const SINUS_WALL_MM: f64 = 2.2;
 const LEVEL_MM: f64 = 17.0;
 /// Width of the fillets where parts of the face have grown together, mm.
 const FILLET_MM: f64 = 6.0;
+
+/// Boxes around the parts, with their fillets and the sizes that are drawn: lowest and highest corner, x folded.
+const BROW: [[f64; 3]; 2] = [[-1.0, -90.0, -32.0], [55.0, -55.0, 4.0]];
+const ORBIT: [[f64; 3]; 2] = [[2.0, -88.0, -62.0], [62.0, -21.0, -6.0]];
+const UPPER_JAW: [[f64; 3]; 2] = [[-1.0, -97.0, -92.0], [47.0, -30.0, -16.0]];
+const CHEEK: [[f64; 3]; 2] = [[32.0, -77.0, -70.0], [70.0, 5.0, -11.0]];
+const LOWER_JAW: [[f64; 3]; 2] = [[-1.0, -95.0, -135.0], [66.0, 5.0, -49.0]];
+const SPINE: [[f64; 3]; 2] = [[-1.0, 5.0, -1e4], [46.0, 64.0, -64.0]];
+const PETROUS: [[f64; 3]; 2] = [[9.0, -17.0, -53.0], [67.0, 21.0, -31.0]];
+const MASTOID: [[f64; 3]; 2] = [[44.0, 6.0, -72.0], [64.0, 34.0, -32.0]];
+const CLIVUS: [[f64; 3]; 2] = [[-1.0, -41.0, -84.0], [20.0, 19.0, -31.0]];
+const FORAMEN: [[f64; 3]; 2] = [[-1.0, 11.0, -180.0], [19.0, 49.0, -11.0]];
+const PYRAMID: [[f64; 3]; 2] = [[11.0, -86.0, -82.0], [47.0, -34.0, -43.0]];
 
 impl Skull {
     /// Returns the bone below the vault, whose own shell is at `shell_mm`: everything but the teeth's neighbours is smooth.
@@ -42,24 +55,25 @@ impl Skull {
         if front > 6.0 {
             add(front, Make::Shelled, 0.0);
         } else {
-            add(brow(f), Make::Shelled, FILLET_MM);
-            add(orbit_wall(f, self.anatomy.orbit_scale), Make::Compact, FILLET_MM);
-            add(smooth_min(upper_jaw(f), nose(f), 3.0), Make::Shelled, 3.0);
+            add(within(f, BROW, || brow(f)), Make::Shelled, FILLET_MM);
+            let orbit = within(f, ORBIT, || orbit_wall(f, self.anatomy.orbit_scale));
+            add(orbit, Make::Compact, FILLET_MM);
+            let jaw = within(f, UPPER_JAW, || smooth_min(upper_jaw(f), nose(f), 3.0));
+            add(jaw, Make::Shelled, 3.0);
         }
-        add(cheek_bone(f), Make::Shelled, 2.0);
+        add(within(f, CHEEK, || cheek_bone(f)), Make::Shelled, 2.0);
         if lower > 6.0 {
             add(lower, Make::Shelled, 0.0);
         } else {
-            add(lower_jaw(f), Make::Shelled, 0.0);
-            add(vertebrae(f), Make::Shelled, 0.0);
+            add(within(f, LOWER_JAW, || lower_jaw(f)), Make::Shelled, 0.0);
+            add(within(f, SPINE, || vertebrae(f)), Make::Shelled, 0.0);
             add(self.teeth(q), Make::Tooth, 0.0);
         }
-        add(petrous(f), Make::Compact, 4.0);
-        add(mastoid(f), Make::Mastoid, 4.0);
-        add(clivus(f), Make::Shelled, 3.0);
+        add(within(f, PETROUS, || petrous(f)), Make::Compact, 4.0);
+        add(within(f, MASTOID, || mastoid(f)), Make::Mastoid, 4.0);
+        add(within(f, CLIVUS, || clivus(f)), Make::Shelled, 3.0);
         bone.distance_mm = grown;
-        let foramen =
-            tube(q, DVec3::new(0.0, 30.0, -30.0), DVec3::new(0.0, 36.0, -160.0), [self.anatomy.foramen_mm, 9.0]);
+        let foramen = within(f, FORAMEN, || self.foramen(q));
         let hollow = self.cavities(q).min(foramen).min(detail.openings(f, q.x > 0.0));
         bone.distance_mm = bone.distance_mm.max(-hollow * scale);
         let piece = detail.pieces(f, q).min(detail.ethmoid_walls(f)) * scale;
@@ -95,9 +109,11 @@ fn upper_jaw(f: DVec3) -> f64 {
 
 /// The air of the cheek: a pyramid under the orbit, beside the nose, above the teeth.
 pub(super) fn maxillary_pyramid(f: DVec3, orbit_scale: f64) -> f64 {
-    let within = smooth_max(jaw_mass(f) + SINUS_WALL_MM, 15.4 - f.x, 3.0);
-    let below = smooth_max(SINUS_WALL_MM - orbit(f, orbit_scale), -79.0 - f.z, 3.0);
-    smooth_max(within, below, 4.0).max(f.z + 46.0)
+    within(f, PYRAMID, || {
+        let jaw = smooth_max(jaw_mass(f) + SINUS_WALL_MM, 15.4 - f.x, 3.0);
+        let below = smooth_max(SINUS_WALL_MM - orbit(f, orbit_scale), -79.0 - f.z, 3.0);
+        smooth_max(jaw, below, 4.0).max(f.z + 46.0)
+    })
 }
 
 /// The cheek bone: body, the pillar beside the orbit, and the arch, three times as tall as thick.
@@ -154,17 +170,24 @@ fn vertebrae(f: DVec3) -> f64 {
     let body = rounded_box(p - DVec3::new(0.0, 18.0, 0.0), DVec3::new(10.5, 8.5, 6.8), 3.0);
     let joint = tube(p, DVec3::new(17.0, 26.0, -6.0), DVec3::new(17.0, 28.0, 6.0), [5.0, 5.0]);
     let lamina = tube(p, DVec3::new(15.0, 30.0, 0.0), DVec3::new(0.0, 43.0, -2.0), [3.2, 3.4]);
-    let spine = tube(p, DVec3::new(0.0, 43.0, -2.0), DVec3::new(0.0, 58.0, -7.0), [3.4, 2.4]);
+    let spine = tube(p, DVec3::new(0.0, 43.0, -2.0), DVec3::new(0.0, 58.0, -5.0), [3.4, 2.4]);
     let side = tube(p, DVec3::new(9.0, 18.0, 0.0), DVec3::new(23.0, 17.0, -2.0), [3.0, 2.6]);
     let arch = smooth_min(smooth_min(joint, lamina, 3.0), smooth_min(spine, side, 2.0), 2.0);
-    top.min(smooth_min(body, arch, 2.0))
+    // The next level may be as near as the bounds of its bone; above the first one there is none.
+    let beside = (p.x - 26.0).max(9.0 - p.y).max(p.y - 61.0);
+    let next = if level < 0.0 || p.z < 0.0 { (0.5 * LEVEL_MM + 1.0 - p.z.abs()).max(beside) } else { f64::INFINITY };
+    top.min(smooth_min(body, arch, 2.0)).min(next)
 }
 
 /// Returns the distance to the air cells between the orbits, negative inside a cell.
 pub(super) fn ethmoid_cells(f: DVec3, cell_mm: f64) -> f64 {
-    let near = |v: f64| v / cell_mm - (v / cell_mm).round();
+    let labyrinth = ethmoid_box(f);
+    if labyrinth > 6.0 {
+        return labyrinth;
+    }
+    let near = |v: f64| from_whole(v / cell_mm);
     let away = DVec3::new(near(f.x - 8.0), near(f.y), near(f.z)).length();
-    ethmoid_box(f).max((away - 0.47) * cell_mm)
+    labyrinth.max((away - 0.47) * cell_mm)
 }
 
 /// Returns the distance to the labyrinth that holds those cells.

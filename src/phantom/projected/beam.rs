@@ -7,8 +7,8 @@
 
 use super::material::{aluminium_per_mm, attenuation_cm2_g};
 
-/// Width of an energy bin, keV.
-const BIN_KEV: f64 = 4.0;
+/// Width of an energy bin, keV: projections differ by less than a thousandth from those of the finest bins.
+const BIN_KEV: f64 = 8.0;
 /// The least energy that passes the filters in a number that matters, keV.
 const LOWEST_KEV: f64 = 20.0;
 /// Depths of water that the correction is fitted to reach up to this, g/cm².
@@ -60,7 +60,11 @@ impl Beam {
     /// Spectrum: Kramers' law for the photons of a thick target (number per energy proportional to `kvp / E - 1`), without
     /// the characteristic lines, weakened by aluminium.
     pub(super) fn new(kvp: f64, filter_mm: f64, water_correction: bool) -> Self {
-        let count = ((kvp - LOWEST_KEV) / BIN_KEV).ceil().max(1.0) as usize;
+        Self::binned(kvp, filter_mm, water_correction, BIN_KEV)
+    }
+
+    fn binned(kvp: f64, filter_mm: f64, water_correction: bool, bin_kev: f64) -> Self {
+        let count = ((kvp - LOWEST_KEV) / bin_kev).ceil().max(1.0) as usize;
         let mut bins: Vec<Bin> = (0..count)
             .map(|i| {
                 let kev = LOWEST_KEV + (kvp - LOWEST_KEV) * (i as f64 + 0.5) / count as f64;
@@ -121,6 +125,10 @@ impl Beam {
             .collect();
         let mut all = Vec::with_capacity(areal.len());
         for chunk in areal.chunks(LANES) {
+            if chunk.iter().all(|densities| *densities == [0.0; 3]) {
+                all.extend(chunk.iter().map(|_| self.open));
+                continue;
+            }
             let mut lanes = [[0.0_f32; LANES]; 3];
             for (lane, densities) in chunk.iter().enumerate() {
                 (0..3).for_each(|material| lanes[material][lane] = densities[material]);
@@ -253,6 +261,18 @@ mod tests {
         assert!((slope - beam.correction_slope(3.0)).abs() < 1e-6);
         // The energy that water's attenuation stands for: between 60 and 75 keV for a head at 120 kVp.
         assert!((0.0190..0.0206).contains(&beam.water_per_mm()), "{} per mm", beam.water_per_mm());
+    }
+
+    #[test]
+    fn the_energy_bins_are_fine_enough() {
+        for (kvp, filter_mm) in [(100.0, 6.0), (120.0, 5.0), (140.0, 8.0)] {
+            let [coarse, fine] = [BIN_KEV, 0.1].map(|bin_kev| Beam::binned(kvp, filter_mm, true, bin_kev));
+            for areal in [[1.0, 0.0, 0.0], [35.0, 0.0, 0.0], [16.0, 2.0, 0.0], [16.0, 6.0, 0.0], [10.0, 10.0, 0.0]] {
+                let shown = [&coarse, &fine].map(|beam| beam.corrected(beam.raw(areal)) / beam.water_per_cm);
+                let relative = shown[0] / shown[1] - 1.0;
+                assert!(relative.abs() < 1e-3, "{kvp} kV behind {areal:?}: off by {relative:.1e}");
+            }
+        }
     }
 
     #[test]

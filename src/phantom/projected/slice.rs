@@ -42,6 +42,12 @@ impl Map {
         Self { side, rows }
     }
 
+    /// Returns the density of a pixel.
+    #[cfg(test)]
+    pub(super) fn at(&self, x: usize, y: usize) -> f32 {
+        self.rows[y * self.side + x]
+    }
+
     /// Returns the sum of two maps.
     #[cfg(test)]
     pub(super) fn plus(&self, other: &Self) -> Self {
