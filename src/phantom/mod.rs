@@ -31,6 +31,7 @@ mod skull;
 mod solid;
 mod streak;
 mod surgery;
+mod teeth;
 mod visage;
 
 use schemars::JsonSchema;

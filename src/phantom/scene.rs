@@ -10,11 +10,13 @@ use super::{
     body::{Body, Sample},
     choice::{Choice, Decide, mix},
     defect::Craniotomy,
+    detail::Detail,
     face::{ear_canal, eyeball, orbit},
     metal::{METAL_HU, Metal},
-    shape::{ellipsoid, smooth_max, smooth_min, tube, wave},
+    shape::{ellipsoid, fold_mm, smooth_max, smooth_min, tube, within},
     skull::{Bone, Braincase, Make, Skull},
     surgery::DRAIN_HU,
+    teeth::enamelled,
 };
 use crate::space::{DVec3, Rigid};
 
@@ -22,6 +24,8 @@ use crate::space::{DVec3, Rigid};
 const AIR_HU: f64 = -1000.0;
 /// Air cells of the mastoid, with the mucosa that lines them, HU.
 const CELL_HU: f64 = -700.0;
+/// Farther than this from orbits, sinuses and ear canals nothing of them is asked for, mm.
+const HOLLOW_MM: f64 = 3.0;
 /// Deeper than this below the skin there is neither fat nor what lies over it, mm.
 const DEEP_MM: f64 = 14.0;
 
@@ -126,12 +130,12 @@ impl Scene {
         }
         if case.outer_mm < 0.0 && choice.inside(-case.wall_mm - case.outer_mm) {
             // In the wall, but no bone: the hole, a cavity, or an opening of the base.
-            self.outside_hu(p, skin_mm, choice).min(30.0)
+            self.outside_hu(p, skin_mm, bone.hollow_mm, choice).min(30.0)
         } else if case.outer_mm < 0.0 {
             self.cavity_hu(p, case, choice)
         } else {
             choice.note(case.outer_mm);
-            self.outside_hu(p, skin_mm, choice)
+            self.outside_hu(p, skin_mm, bone.hollow_mm, choice)
         }
     }
 
@@ -157,48 +161,54 @@ impl Scene {
         let f = DVec3::new(q.x.abs(), q.y, q.z);
         let face = ellipsoid(f - DVec3::new(0.0, -22.0, -62.0), DVec3::new(79.0, 73.0, 84.0));
         let chin = tube(f, DVec3::new(0.0, -58.0, -104.0), DVec3::new(0.0, -70.0, -118.0), [34.0, 25.0]);
-        let nose = tube(f, DVec3::new(0.0, -88.0, -38.0), DVec3::new(0.0, -103.0, -62.0), [6.0, 9.0]);
+        let nose = within(f, [[-1.0, -113.0, -72.0], [10.0, -81.0, -31.0]], || {
+            tube(f, DVec3::new(0.0, -88.0, -38.0), DVec3::new(0.0, -103.0, -62.0), [6.0, 9.0])
+        });
         let neck = tube(f, DVec3::new(0.0, 26.0, -50.0), DVec3::new(0.0, 34.0, -220.0), [55.0, 58.0]);
-        let ear = ellipsoid(f - DVec3::new(76.0, 10.0, -44.0), DVec3::new(6.0, 15.0, 26.0));
+        let ear = within(f, [[69.0, -6.0, -71.0], [83.0, 26.0, -17.0]], || {
+            ellipsoid(f - DVec3::new(76.0, 10.0, -44.0), DVec3::new(6.0, 15.0, 26.0))
+        });
         let scale = self.anatomy().face_scale * self.anatomy().face_height;
         let lower = smooth_min(smooth_min(face, chin, 14.0), neck, 14.0);
         smooth_min(scalp, smooth_min(lower, nose.min(ear), 5.0) * scale, 10.0)
     }
 
     fn bone_hu(&self, p: DVec3, case: Braincase, bone: Bone, choice: &mut impl Decide) -> f64 {
-        let (a, detail) = (self.anatomy(), &self.skull.detail);
+        let a = self.anatomy();
+        let Some(detail) = &self.skull.detail else {
+            return simple_bone_hu(a, case, bone, choice);
+        };
         match bone.make {
-            Make::Compact => a.compact_hu,
+            Make::Compact => detail.compact_hu,
+            Make::Petrous => detail.petrous_hu,
             Make::Mastoid => {
-                if choice.inside(-bone.distance_mm - 1.2) {
-                    a.compact_hu
-                } else if let Some(detail) = detail {
-                    if choice.inside(detail.cell_wall(p)) { a.compact_hu } else { CELL_HU }
+                if choice.inside(-bone.distance_mm - 1.2) || choice.inside(detail.cell_wall(p)) {
+                    detail.compact_hu
                 } else {
-                    a.mastoid_hu
+                    CELL_HU
                 }
             }
-            Make::Tooth => 2100.0,
+            Make::Tooth => {
+                let enamel =
+                    choice.inside(-bone.distance_mm - 1.3) && choice.inside(enamelled(self.skull.face_from_head(p)));
+                detail.tooth_hu[usize::from(enamel)]
+            }
             Make::Vault => {
                 let (below_outer, above_inner) = (-case.outer_mm, case.wall_mm + case.outer_mm);
-                let mut table_mm = a.table_mm;
-                if let Some(detail) = detail {
-                    if choice.inside(detail.suture(p)) {
-                        return detail.suture_hu;
-                    }
-                    table_mm = (table_mm + detail.table_wave * case.thicker_mm).clamp(0.6, 2.5);
+                if choice.inside(detail.suture(p)) {
+                    return detail.suture_hu;
                 }
-                let outer_table = choice.inside(below_outer - table_mm);
-                let inner_table = choice.inside(above_inner - 0.8 * table_mm);
-                if outer_table || inner_table { a.compact_hu } else { a.diploe_hu }
-            }
-            Make::Shelled => {
-                if choice.inside(-bone.distance_mm - 1.7) {
-                    a.compact_hu
+                let table_mm = (detail.table_mm + detail.table_wave * case.thicker_mm).clamp(0.6, 2.8);
+                if choice.inside(below_outer - table_mm) || choice.inside(above_inner - 0.8 * table_mm) {
+                    detail.compact_hu
+                } else if choice.inside(Detail::marrow(p)) {
+                    detail.diploe_hu * detail.marrow
                 } else {
-                    a.spongy_hu
+                    detail.diploe_hu
                 }
             }
+            Make::Shelled if choice.inside(-bone.distance_mm - 1.7) => detail.compact_hu,
+            Make::Shelled => detail.spongy_hu,
         }
     }
 
@@ -238,7 +248,7 @@ impl Scene {
     }
 
     /// Returns the density outside the braincase: scalp, orbit, sinuses, throat, muscle.
-    fn outside_hu(&self, p: DVec3, skin: f64, choice: &mut impl Decide) -> f64 {
+    fn outside_hu(&self, p: DVec3, skin: f64, hollow: f64, choice: &mut impl Decide) -> f64 {
         let a = self.anatomy();
         if choice.inside(-skin - 1.8) {
             return 50.0;
@@ -246,15 +256,22 @@ impl Scene {
         if p.z < 14.0 {
             let q = self.skull.face_from_head(p);
             let f = DVec3::new(q.x.abs(), q.y, q.z);
-            let full = a.sinus_fluid[usize::from(q.x < 0.0)];
-            if choice.inside(self.skull.cheek_air(f)) {
-                return if full { 18.0 } else { AIR_HU };
+            if hollow > HOLLOW_MM {
+                choice.note(hollow);
+            } else {
+                let full = a.sinus_fluid[usize::from(q.x < 0.0)];
+                if choice.inside(self.skull.cheek_air(f)) {
+                    return if full { 18.0 } else { AIR_HU };
+                }
+                if choice.inside(self.skull.sinuses(q).min(ear_canal(f))) {
+                    return AIR_HU;
+                }
             }
             let throat = tube(f, DVec3::new(0.0, -26.0, -62.0), DVec3::new(0.0, -2.0, -150.0), [7.0, 8.0]);
-            if choice.inside(self.skull.sinuses(q).min(ear_canal(f)).min(throat)) {
+            if choice.inside(throat) {
                 return AIR_HU;
             }
-            if choice.inside(orbit(f, a.orbit_scale)) {
+            if hollow <= HOLLOW_MM && choice.inside(orbit(f, a.orbit_scale)) {
                 return if choice.inside(eyeball(f)) { 14.0 } else { -90.0 };
             }
         }
@@ -273,6 +290,23 @@ impl Scene {
     }
 }
 
+/// Returns the density of bone without finer anatomy.
+fn simple_bone_hu(a: &Anatomy, case: Braincase, bone: Bone, choice: &mut impl Decide) -> f64 {
+    match bone.make {
+        Make::Compact | Make::Petrous => a.compact_hu,
+        Make::Mastoid if choice.inside(-bone.distance_mm - 1.2) => a.compact_hu,
+        Make::Mastoid => a.mastoid_hu,
+        Make::Tooth => 2100.0,
+        Make::Vault => {
+            let outer_table = choice.inside(-case.outer_mm - a.table_mm);
+            let inner_table = choice.inside(case.wall_mm + case.outer_mm - 0.8 * a.table_mm);
+            if outer_table || inner_table { a.compact_hu } else { a.diploe_hu }
+        }
+        Make::Shelled if choice.inside(-bone.distance_mm - 1.7) => a.compact_hu,
+        Make::Shelled => a.spongy_hu,
+    }
+}
+
 /// Returns the density of the brain at a depth below the inner table: sulci, grey matter along them, white matter.
 fn brain_hu(p: DVec3, below_mm: f64, choice: &mut impl Decide) -> f64 {
     let fold = fold_mm(p, 21.0).abs();
@@ -284,13 +318,6 @@ fn brain_hu(p: DVec3, below_mm: f64, choice: &mut impl Decide) -> f64 {
     let ribbon = (fold - 3.4).max(deep - 3.0).min(below_mm - 5.5);
     let nuclei = ellipsoid(DVec3::new(p.x.abs() - 18.0, p.y, p.z - 2.0), DVec3::new(9.0, 19.0, 11.0));
     if choice.inside_soft(ribbon.min(nuclei)) { 38.0 } else { 29.0 }
-}
-
-/// Returns the distance to a sheet that winds through space with a period, mm, signed by its side: a gyroid.
-fn fold_mm(p: DVec3, period_mm: f64) -> f64 {
-    let [x, y, z] = (p / period_mm).to_array().map(|turns| (wave(turns), wave(turns + 0.25)));
-    // The steepest slope of the sum is about 1.7 a radian; parabolas are steeper than sines by a quarter.
-    (x.0 * y.1 + y.0 * z.1 + z.0 * x.1) * period_mm / (std::f64::consts::TAU * 2.1)
 }
 
 /// Returns the distance to the shell of the head-rest, in the world's axes from the middle of the head, mm.

@@ -46,7 +46,7 @@ pub(super) fn smooth_min(a: f64, b: f64, width: f64) -> f64 {
 
 /// Returns 0 below `low`, 1 above `high`, and the cubic with flat ends between them.
 pub(super) fn smooth_step(low: f64, high: f64, x: f64) -> f64 {
-    let t = ((x - low) / (high - low)).clamp(0.0, 1.0);
+    let t = ((x - low) * (high - low).recip()).clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)
 }
 
@@ -61,6 +61,13 @@ pub(super) fn from_whole(x: f64) -> f64 {
 pub(super) fn wave(turns: f64) -> f64 {
     let turn = from_whole(turns);
     16.0 * turn * (0.5 - turn.abs())
+}
+
+/// Returns the distance to a sheet that winds through space with a period, mm, signed by its side: a gyroid.
+pub(super) fn fold_mm(p: DVec3, period_mm: f64) -> f64 {
+    let [x, y, z] = (p / period_mm).to_array().map(|turns| (wave(turns), wave(turns + 0.25)));
+    // The steepest slope of the sum is about 1.7 a radian; parabolas are steeper than sines by a quarter.
+    (x.0 * y.1 + y.0 * z.1 + z.0 * x.1) * period_mm / (std::f64::consts::TAU * 2.1)
 }
 
 /// Farther than this from the box around a part its exact distance is not asked for, mm: no fillet reaches so far.

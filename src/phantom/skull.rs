@@ -18,6 +18,7 @@ use super::{
         orbit_wall, petrous, sphenoid_sinus, spine,
     },
     shape::{ellipsoid, rounded_box, smooth_max, smooth_step, tube},
+    teeth::Tooth,
     visage::{ethmoid_cells, maxillary_pyramid},
 };
 use crate::space::DVec3;
@@ -31,6 +32,8 @@ pub(super) enum Make {
     Shelled,
     /// Compact throughout.
     Compact,
+    /// Compact and denser than all other.
+    Petrous,
     /// Full of air cells.
     Mastoid,
     /// Enamel and dentine.
@@ -44,6 +47,8 @@ pub(super) struct Bone {
     pub(super) distance_mm: f64,
     /// What the nearest piece is made of.
     pub(super) make: Make,
+    /// The least distance to orbits, sinuses and ear canals, mm; infinite where there are none.
+    pub(super) hollow_mm: f64,
 }
 
 /// Where a point is against the braincase.
@@ -68,6 +73,8 @@ pub(super) struct Skull {
     pub(super) detail: Option<Detail>,
     /// Roots of the teeth present: upper or lower, position in the folded face.
     teeth: Vec<DVec3>,
+    /// The teeth of the finer anatomy.
+    pub(super) fine_teeth: Vec<Tooth>,
     /// One over the radii of the braincase, in front of the middle and behind it, 1/mm.
     per_mm: [DVec3; 2],
     /// One over the length of the base plane's normal.
@@ -91,12 +98,18 @@ impl Skull {
         let per_mm = [anatomy.front_share, 1.0 - anatomy.front_share]
             .map(|share| DVec3::new(across, anatomy.length_mm * share, anatomy.height_mm).recip());
         let floor = (1.0 + anatomy.base_slope * anatomy.base_slope).sqrt().recip();
-        Self { anatomy, detail: None, teeth, per_mm, floor }
+        Self { anatomy, detail: None, teeth, fine_teeth: Vec::new(), per_mm, floor }
     }
 
     /// Returns the skull with finer anatomy, if there is any.
     pub(super) fn refined(self, detail: Option<Detail>) -> Self {
-        Self { detail, ..self }
+        let Some(detail) = detail else {
+            return self;
+        };
+        let fine_teeth = Tooth::all(self.anatomy.missing_teeth, |which| detail.jitter(which));
+        // As in the simple anatomy: the middle of root and crown together.
+        let teeth = fine_teeth.iter().map(|tooth| tooth.middle()).collect();
+        Self { detail: Some(detail), teeth, fine_teeth, ..self }
     }
 
     /// Returns the point in the coordinates in which the face was designed.
@@ -142,7 +155,7 @@ impl Skull {
     /// Returns the bone at a point of the head, whose place against the braincase is known.
     pub(super) fn bone(&self, p: DVec3, case: Braincase) -> Bone {
         let shell = case.outer_mm.max(-case.wall_mm - case.outer_mm);
-        let mut bone = Bone { distance_mm: shell, make: Make::Vault };
+        let mut bone = Bone { distance_mm: shell, make: Make::Vault, hollow_mm: f64::INFINITY };
         if p.z > FACE_TOP_MM {
             // All else begins lower: its distance is at least the height above it.
             bone.distance_mm = shell.min(p.z - FACE_TOP_MM + 3.0);
@@ -156,7 +169,7 @@ impl Skull {
         let f = DVec3::new(q.x.abs(), q.y, q.z);
         let mut add = |distance: f64, make| {
             if distance * scale < bone.distance_mm {
-                bone = Bone { distance_mm: distance * scale, make };
+                bone = Bone { distance_mm: distance * scale, make, ..bone };
             }
         };
         // Each group stands within a half space; far outside it the distance to that is bound enough.
@@ -180,8 +193,8 @@ impl Skull {
         add(mastoid(f), Make::Mastoid);
         add(clivus(f), Make::Shelled);
         add(cheek(f), Make::Shelled);
-        let hollow = self.cavities(q) * scale;
-        bone.distance_mm = bone.distance_mm.max(-hollow).max(-self.foramen(q) * scale);
+        bone.hollow_mm = self.cavities(q) * scale;
+        bone.distance_mm = bone.distance_mm.max(-bone.hollow_mm).max(-self.foramen(q) * scale);
         bone
     }
 

@@ -12,7 +12,7 @@ use crate::{numeric::Stream, space::DVec3};
 /// How deep below the outer table bone is cut, mm.
 const DEPTH_MM: f64 = 16.0;
 /// Farther from the cut than this its exact distance is not asked for, mm.
-const FAR_MM: f64 = 10.0;
+const FAR_MM: f64 = 6.0;
 /// How far outside the outer table the cut begins, mm.
 const ABOVE_MM: f64 = 25.0;
 

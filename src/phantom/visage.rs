@@ -12,8 +12,9 @@
 use super::{
     detail::Detail,
     face::{clivus, frontal_bulk, mastoid, nose, orbit, orbit_wall, petrous},
-    shape::{ellipsoid, from_whole, rounded_box, segment, smooth_max, smooth_min, tube, within},
+    shape::{ellipsoid, from_whole, rounded_box, segment, smooth_max, smooth_min, tube, wave, within},
     skull::{Bone, Make, Skull},
+    teeth::Tooth,
 };
 use crate::space::DVec3;
 
@@ -31,6 +32,7 @@ const UPPER_JAW: [[f64; 3]; 2] = [[-1.0, -97.0, -92.0], [47.0, -30.0, -16.0]];
 const CHEEK: [[f64; 3]; 2] = [[32.0, -77.0, -70.0], [70.0, 5.0, -11.0]];
 const LOWER_JAW: [[f64; 3]; 2] = [[-1.0, -95.0, -135.0], [66.0, 5.0, -49.0]];
 const SPINE: [[f64; 3]; 2] = [[-1.0, 5.0, -1e4], [46.0, 64.0, -64.0]];
+const TEETH: [[f64; 3]; 2] = [[-1.0, -93.0, -117.0], [34.0, -44.0, -74.0]];
 const PETROUS: [[f64; 3]; 2] = [[9.0, -17.0, -53.0], [67.0, 21.0, -31.0]];
 const MASTOID: [[f64; 3]; 2] = [[44.0, 6.0, -72.0], [64.0, 34.0, -32.0]];
 const CLIVUS: [[f64; 3]; 2] = [[-1.0, -41.0, -84.0], [20.0, 19.0, -31.0]];
@@ -42,13 +44,13 @@ impl Skull {
     pub(super) fn fine_bone(&self, detail: &Detail, q: DVec3, shell_mm: f64) -> Bone {
         let scale = self.anatomy.face_scale * self.anatomy.face_height;
         let f = DVec3::new(q.x.abs(), q.y, q.z);
-        let mut bone = Bone { distance_mm: shell_mm, make: Make::Vault };
+        let mut bone = Bone { distance_mm: shell_mm, make: Make::Vault, hollow_mm: f64::INFINITY };
         let mut grown = shell_mm;
         let mut add = |distance: f64, make, fillet_mm: f64| {
             let distance = distance * scale;
             grown = if fillet_mm > 0.0 { smooth_min(grown, distance, fillet_mm) } else { grown.min(distance) };
             if distance < bone.distance_mm {
-                bone = Bone { distance_mm: distance, make };
+                bone = Bone { distance_mm: distance, make, ..bone };
             }
         };
         let (front, lower) = (f.y + 26.0, f.z + 50.0);
@@ -67,18 +69,19 @@ impl Skull {
         } else {
             add(within(f, LOWER_JAW, || lower_jaw(f)), Make::Shelled, 0.0);
             add(within(f, SPINE, || vertebrae(f)), Make::Shelled, 0.0);
-            add(self.teeth(q), Make::Tooth, 0.0);
+            let near = |nearest: f64, tooth: &Tooth| nearest.min(tooth.distance(q));
+            add(within(f, TEETH, || self.fine_teeth.iter().fold(f64::INFINITY, near)), Make::Tooth, 0.0);
         }
-        add(within(f, PETROUS, || petrous(f)), Make::Compact, 4.0);
+        add(within(f, PETROUS, || petrous(f)), Make::Petrous, 4.0);
         add(within(f, MASTOID, || mastoid(f)), Make::Mastoid, 4.0);
         add(within(f, CLIVUS, || clivus(f)), Make::Shelled, 3.0);
-        bone.distance_mm = grown;
-        let foramen = within(f, FORAMEN, || self.foramen(q));
-        let hollow = self.cavities(q).min(foramen).min(detail.openings(f, q.x > 0.0));
-        bone.distance_mm = bone.distance_mm.max(-hollow * scale);
+        let cavities = self.cavities(q);
+        bone.hollow_mm = cavities * scale;
+        let hollow = cavities.min(within(f, FORAMEN, || self.foramen(q))).min(detail.openings(f, q.x > 0.0));
+        bone.distance_mm = grown.max(-hollow * scale);
         let piece = detail.pieces(f, q).min(detail.ethmoid_walls(f)) * scale;
         if piece < bone.distance_mm {
-            bone = Bone { distance_mm: piece, make: Make::Compact };
+            bone = Bone { distance_mm: piece, make: Make::Compact, ..bone };
         }
         bone
     }
@@ -185,8 +188,11 @@ pub(super) fn ethmoid_cells(f: DVec3, cell_mm: f64) -> f64 {
     if labyrinth > 6.0 {
         return labyrinth;
     }
+    // A bent lattice, its rows shifted against each other.
     let near = |v: f64| from_whole(v / cell_mm);
-    let away = DVec3::new(near(f.x - 8.0), near(f.y), near(f.z)).length();
+    let bend = DVec3::new(wave(f.y / 23.0), wave(f.z / 13.0), wave(f.y / 19.0 + 0.3)) * 1.2;
+    let p = f + bend;
+    let away = DVec3::new(near(p.x - 8.0), near(p.y), near(p.z + 0.5 * p.x)).length();
     labyrinth.max((away - 0.47) * cell_mm)
 }
 
