@@ -5,7 +5,7 @@
 //! Forensic Science International 117, 2001), at the temporal squama down to 2 mm (textbooks); oval foramen 5 to 8 mm long,
 //! jugular foramen 8 to 12 mm, carotid canal 5 to 7 mm wide (textbooks of skull-base anatomy); sutures below 1.5 mm wide
 //! in adults. Densities: a public head scan with pixels of 1.25 mm in slices of 4 mm has its bone's mode at 1320 HU, one
-//! twentieth of it above 1615 HU, and a median of 1200 HU in the vault: tables of 1450 to 1950 HU, and diploe that is far
+//! twentieth of it above 1615 HU, and a median of 1200 HU in the vault: tables of 1550 to 2050 HU, and diploe that is far
 //! from empty; enamel has more than 2000 HU (textbooks). These ranges are set so, not published. How far brow, temples, parietal and occipital bones stand out is set by eye, a few millimetres.
 
 use schemars::JsonSchema;
@@ -126,11 +126,11 @@ impl Detail {
             lopsided: [draw(-0.4, 0.4), draw(-0.4, 0.4), draw(-0.4, 0.4), draw(-0.4, 0.4), draw(-0.3, 0.3)],
             temple_thin_mm: draw(1.2, 2.6),
             table_mm: draw(1.2, 2.0),
-            compact_hu: draw(1450.0, 1950.0),
-            diploe_hu: draw(350.0, 900.0),
+            compact_hu: draw(1550.0, 2050.0),
+            diploe_hu: draw(350.0, 950.0),
             marrow: draw(0.4, 0.8),
             spongy_hu: draw(450.0, 850.0),
-            petrous_hu: draw(1750.0, 2200.0),
+            petrous_hu: draw(1850.0, 2250.0),
             tooth_hu: [draw(1500.0, 1900.0), draw(2300.0, 2900.0)],
             grain: draw(0.0, 4e9) as u32,
         }

@@ -190,10 +190,10 @@ pub(super) fn ethmoid_cells(f: DVec3, cell_mm: f64) -> f64 {
     }
     // A bent lattice, its rows shifted against each other.
     let near = |v: f64| from_whole(v / cell_mm);
-    let bend = DVec3::new(wave(f.y / 23.0), wave(f.z / 13.0), wave(f.y / 19.0 + 0.3)) * 1.2;
+    let bend = DVec3::new(wave(f.y / 29.0), wave(f.z / 23.0), wave(f.y / 21.0 + 0.3)) * 2.0;
     let p = f + bend;
     let away = DVec3::new(near(p.x - 8.0), near(p.y), near(p.z + 0.5 * p.x)).length();
-    labyrinth.max((away - 0.47) * cell_mm)
+    labyrinth.max((away - 0.47) * cell_mm * 0.9)
 }
 
 /// Returns the distance to the labyrinth that holds those cells.
