@@ -112,7 +112,7 @@ impl<'a> Near<'a> {
                     return bvh.closest_within(p, max_mm).map(|hit| hit.distance_mm);
                 }
                 let hit = bvh.closest(p)?;
-                let distance_mm = if sides.is_outside(p, &hit) { hit.distance_mm } else { 0.0 };
+                let distance_mm = if sides.is_outside(p, hit.triangle) { hit.distance_mm } else { 0.0 };
                 Some(distance_mm).filter(|&d| d <= max_mm)
             }
         }
@@ -163,8 +163,8 @@ impl<'a> Regions<'a> {
         let margin = match &self.margin {
             None => [true; 3],
             Some(margin) => {
-                let wholly = piece.corners.iter().all(|&p| margin.keeps(p));
-                [margin.keeps(point), wholly, margin.may_keep(&piece.corners)]
+                let [wholly, some] = margin.keeps_of(&piece.corners);
+                [margin.keeps(point), wholly, some]
             }
         };
         let inside = |kept: bool| if kept { Bits::MAX } else { Self::WITH_CAPS };

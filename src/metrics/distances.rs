@@ -15,13 +15,14 @@ use rayon::prelude::*;
 use super::{
     certainty::Spread,
     defect::{Bits, Regions},
+    lists::Lists,
     quadrature::{self, BEND, MOST_HALVINGS, Piece},
     side::Sides,
 };
 use crate::{
     mesh::{
         Mesh,
-        bvh::{Bvh, Hit},
+        bvh::{Bvh, Near},
     },
     space::DVec3,
 };
@@ -83,21 +84,21 @@ impl Target<'_> {
     /// Returns the distance of a point, faster when `near` is the triangle nearest to a point close by.
     pub(super) fn read(&self, point: DVec3, near: Option<u32>) -> Option<Reading> {
         let hit = self.bvh.closest_from(point, near.map(|triangle| triangle as usize))?;
-        Some(self.reading(point, &hit))
+        Some(self.reading(point, Near { distance_mm: hit.distance_mm, triangle: hit.triangle as u32 }))
     }
 
     /// Returns the distance of each point.
     fn read_each(&self, points: &[DVec3]) -> Vec<Option<Reading>> {
-        let hits = self.bvh.closest_each(points);
-        hits.iter().zip(points).map(|(hit, &point)| hit.as_ref().map(|hit| self.reading(point, hit))).collect()
+        let found = self.bvh.closest_each(points);
+        found.into_iter().zip(points).map(|(near, &point)| Some(self.reading(point, near?))).collect()
     }
 
-    fn reading(&self, point: DVec3, hit: &Hit) -> Reading {
+    fn reading(&self, point: DVec3, near: Near) -> Reading {
         let sign = match self.sides {
-            Some(sides) if !sides.is_outside(point, hit) => -1.0,
+            Some(sides) if !sides.is_outside(point, near.triangle as usize) => -1.0,
             _ => 1.0,
         };
-        Reading { distance_mm: hit.distance_mm * sign, nearest: hit.triangle as u32 }
+        Reading { distance_mm: near.distance_mm * sign, nearest: near.triangle }
     }
 }
 
@@ -190,7 +191,9 @@ fn draw(parts: &[(Part, u64)], target: &Target<'_>, regions: &Regions<'_>) -> Ve
     let sample = |((part, _), ((shares, point), reading)): (&(Part, _), ((_, _), Option<Reading>))| {
         Some(part.sample(shares, point, reading?.distance_mm, regions))
     };
-    parts.iter().zip(places).filter_map(sample).collect()
+    let mut samples = Vec::with_capacity(parts.len());
+    samples.extend(parts.iter().zip(places).filter_map(sample));
+    samples
 }
 
 /// Returns barycentric coordinates, uniform over the triangle, that depend on the key alone.
@@ -211,7 +214,7 @@ pub(super) struct Measured {
     /// One a vertex; nothing at vertices that no triangle with area uses.
     pub(super) vertices: Vec<Option<Reading>>,
     /// In an order that depends on the meshes alone.
-    pub(super) samples: Vec<Sample>,
+    pub(super) samples: Lists<Sample>,
 }
 
 /// Measures a surface; no samples when either surface has no area.
@@ -223,7 +226,7 @@ pub(super) fn measure(mesh: &Mesh, target: &Target<'_>, regions: &Regions<'_>) -
     if mesh.triangles.len() > CHEAP_PIECES {
         let drawn: Vec<Vec<Sample>> =
             (0..runs).into_par_iter().map(|run| draw(&pieces.run(run), target, regions)).collect();
-        let samples = joined(drawn);
+        let samples = Lists::new(drawn);
         if error_mm(&samples, area_mm2) <= PROMISED_MM || samples.len() > MOST_PIECES / 4 {
             return Measured { vertices, samples };
         }
@@ -240,7 +243,7 @@ pub(super) fn measure(mesh: &Mesh, target: &Target<'_>, regions: &Regions<'_>) -
             .enumerate()
             .map(|(run, parts)| draw(&keyed(run, parts), target, regions))
             .collect();
-        let samples = joined(drawn);
+        let samples = Lists::new(drawn);
         let most = if error_mm(&samples, area_mm2) > PROMISED_MM { MOST_PIECES } else { CHEAP_PIECES };
         // Every sample stands for the part at its place: a reading can only fail for a tree without triangles.
         let rough = if samples.len() == all.len() { rough(&samples, area_mm2) } else { Vec::new() };
@@ -250,16 +253,7 @@ pub(super) fn measure(mesh: &Mesh, target: &Target<'_>, regions: &Regions<'_>) -
         }
         all = cut(&all, &rough, target);
     }
-    Measured { vertices, samples: Vec::new() }
-}
-
-/// Puts lists behind each other, and gives each back as soon as it is copied.
-fn joined(lists: Vec<Vec<Sample>>) -> Vec<Sample> {
-    let mut all = Vec::with_capacity(lists.iter().map(Vec::len).sum());
-    for list in lists {
-        all.extend_from_slice(&list);
-    }
-    all
+    Measured { vertices, samples: Lists::new(Vec::new()) }
 }
 
 /// Returns what the random place of a part depends on: the round, the chunk, its number in the chunk.
@@ -307,20 +301,18 @@ fn cut(parts: &[Part], rough: &[bool], target: &Target<'_>) -> Vec<Part> {
 }
 
 /// Returns which pieces add more than their part to the scatter that is aimed at.
-fn rough(samples: &[Sample], area_mm2: f64) -> Vec<bool> {
+fn rough(samples: &Lists<Sample>, area_mm2: f64) -> Vec<bool> {
     let limit = AIM_MM * area_mm2 / (samples.len() as f64).sqrt();
     samples.iter().map(|s| s.area_mm2 * f64::from(s.residual_mm).abs() > limit).collect()
 }
 
 /// Returns how far the mean over the whole surface may be from the true one, mm.
-fn error_mm(samples: &[Sample], area_mm2: f64) -> f64 {
-    let spread = |samples: &[Sample]| {
-        samples.iter().fold(Spread::default(), |mut spread, s| {
-            spread.add(s.area_mm2 * f64::from(s.residual_mm), s.area_mm2 * f64::from(s.bend_mm));
-            spread
-        })
+fn error_mm(samples: &Lists<Sample>, area_mm2: f64) -> f64 {
+    let add = |mut spread: Spread, s: &Sample| {
+        spread.add(s.area_mm2 * f64::from(s.residual_mm), s.area_mm2 * f64::from(s.bend_mm));
+        spread
     };
-    let chunks: Vec<Spread> = samples.par_chunks(4096).map(spread).collect();
+    let chunks: Vec<Spread> = samples.par_chunks(4096).map(|chunk| chunk.fold(Spread::default(), add)).collect();
     chunks.into_iter().fold(Spread::default(), Spread::join).error() / area_mm2
 }
 

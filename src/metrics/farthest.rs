@@ -36,7 +36,7 @@ pub(super) fn farthest(
     regions: &Regions<'_>,
     wanted: &[Bits],
 ) -> Vec<Option<Farthest>> {
-    let bests: Vec<Option<f64>> = wanted.iter().map(|&region| best_mm(mesh, measured, regions, region)).collect();
+    let bests = bests_mm(mesh, measured, regions, wanted);
     // The regions overlap: what may be farther in any of them is looked at once.
     let in_which = |at_most_mm: f64, maybe: Bits| {
         let open = |(&region, best_mm): (&Bits, &Option<f64>)| {
@@ -77,16 +77,37 @@ fn may_be_farther(at_most_mm: f64, best_mm: f64) -> bool {
     at_most_mm > best_mm + CLOSE_MM
 }
 
-/// Returns the largest distance that was measured within a region.
-fn best_mm(mesh: &Mesh, measured: &Measured, regions: &Regions<'_>, region: Bits) -> Option<f64> {
-    let inside = measured.samples.par_iter().filter(|sample| sample.at & region != 0);
-    let best_mm = inside.map(|sample| sample.distance_mm.abs()).reduce_with(f64::max)?;
-    let farther = |(p, reading): (&DVec3, &Option<Reading>)| {
-        let distance_mm = reading.as_ref()?.distance_mm.abs();
-        (distance_mm > best_mm && regions.of(*p) & region != 0).then_some(distance_mm)
+/// Returns the largest distance that was measured within each of some regions; nothing where no sample lies.
+fn bests_mm(mesh: &Mesh, measured: &Measured, regions: &Regions<'_>, wanted: &[Bits]) -> Vec<Option<f64>> {
+    let none = || vec![None; wanted.len()];
+    let join = |mut one: Vec<Option<f64>>, other: Vec<Option<f64>>| {
+        one.iter_mut().zip(other).for_each(|(one, other)| *one = larger(*one, other));
+        one
     };
-    let vertices = mesh.vertices.par_iter().zip(&measured.vertices);
-    vertices.filter_map(farther).reduce_with(f64::max).map_or(Some(best_mm), |farther_mm| Some(best_mm.max(farther_mm)))
+    // All regions in one pass: the samples take long to read.
+    let of_samples = measured.samples.par_chunks(4096).map(|samples| {
+        let mut bests = none();
+        for sample in samples {
+            for (best, _) in bests.iter_mut().zip(wanted).filter(|(_, region)| sample.at & **region != 0) {
+                *best = larger(*best, Some(sample.distance_mm.abs()));
+            }
+        }
+        bests
+    });
+    let of_samples = of_samples.reduce(none, join);
+    let farther = |which: usize, best_mm: f64| {
+        let farther = |(p, reading): (&DVec3, &Option<Reading>)| {
+            let distance_mm = reading.as_ref()?.distance_mm.abs();
+            (distance_mm > best_mm && regions.of(*p) & wanted[which] != 0).then_some(distance_mm)
+        };
+        mesh.vertices.par_iter().zip(&measured.vertices).filter_map(farther).reduce_with(f64::max)
+    };
+    let best = |(which, best_mm): (usize, Option<f64>)| larger(best_mm, farther(which, best_mm?));
+    of_samples.into_iter().enumerate().map(best).collect()
+}
+
+fn larger(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    if other > one { other } else { one }
 }
 
 /// Cuts the parts that may be farther than the best until none is left.

@@ -28,16 +28,21 @@ impl Margin {
         }
     }
 
-    /// Returns whether anything between these points may be measured: whether the smallest box of voxels around them
-    /// reaches inside.
-    pub(super) fn may_keep(&self, corners: &[DVec3; 3]) -> bool {
-        let [a, b, c] = corners.map(|p| self.voxel_from_world.transform_point3(p));
-        a.max(b).max(c).cmpge(self.low).all() && a.min(b).min(c).cmple(self.high).all()
+    /// Returns whether a triangle is measured wholly, and whether anything of it may be: whether the smallest box of voxels
+    /// around its corners reaches inside.
+    pub(super) fn keeps_of(&self, corners: &[DVec3; 3]) -> [bool; 2] {
+        let corners = corners.map(|p| self.voxel_from_world.transform_point3(p));
+        let [a, b, c] = corners;
+        let some = a.max(b).max(c).cmpge(self.low).all() && a.min(b).min(c).cmple(self.high).all();
+        [corners.iter().all(|&voxel| self.is_inside(voxel)), some]
     }
 
     /// Returns whether a point is measured.
     pub(super) fn keeps(&self, p: DVec3) -> bool {
-        let voxel = self.voxel_from_world.transform_point3(p);
+        self.is_inside(self.voxel_from_world.transform_point3(p))
+    }
+
+    fn is_inside(&self, voxel: DVec3) -> bool {
         voxel.cmpge(self.low).all() && voxel.cmple(self.high).all()
     }
 }
@@ -51,7 +56,9 @@ mod tests {
         let margin = Margin::new(&Grid::aligned([10, 20, 3], DVec3::new(1.0, 0.5, 4.0)));
         assert!(margin.keeps(DVec3::new(1.5, 0.75, 0.0)) && margin.keeps(DVec3::new(7.5, 8.75, 100.0)));
         let slab = |x: f64| [DVec3::new(x, 0.0, 0.0), DVec3::new(x + 0.3, 5.0, 0.0), DVec3::new(x, 9.0, 1.0)];
-        assert_eq!([0.0, 1.1, 1.3, 7.4, 7.6].map(|x| margin.may_keep(&slab(x))), [false, false, true, true, false]);
+        assert_eq!([0.0, 1.1, 1.3, 7.4, 7.6].map(|x| margin.keeps_of(&slab(x))[1]), [false, false, true, true, false]);
+        let inner = [DVec3::new(1.5, 5.0, 0.0), DVec3::new(7.5, 5.0, 0.0), DVec3::new(2.0, 8.75, 1.0)];
+        assert_eq!((margin.keeps_of(&inner), margin.keeps_of(&slab(2.0))), ([true, true], [false, true]));
         assert!(!margin.keeps(DVec3::new(1.4, 5.0, 0.0)) && !margin.keeps(DVec3::new(5.0, 8.8, 0.0)));
     }
 }

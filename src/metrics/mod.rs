@@ -17,6 +17,7 @@ pub mod vault;
 mod certainty;
 mod distances;
 mod farthest;
+mod lists;
 mod margin;
 mod quadrature;
 mod side;

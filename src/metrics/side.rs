@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::{
     mesh::{
         Mesh,
-        bvh::{Feature, Hit, closest_on_triangle},
+        bvh::{Feature, closest_on_triangle},
     },
     space::DVec3,
 };
@@ -50,15 +50,17 @@ impl<'a> Sides<'a> {
         Self { mesh, same, starts, around, outwards }
     }
 
-    /// Returns whether `p`, whose nearest point is `hit`, lies outside. A point on the surface counts as outside.
-    pub(super) fn is_outside(&self, p: DVec3, hit: &Hit) -> bool {
-        self.outwards * (p - hit.point).dot(self.normal(p, hit)) >= 0.0
+    /// Returns whether `p`, to which this triangle is the nearest, lies outside. A point on the surface counts as outside.
+    pub(super) fn is_outside(&self, p: DVec3, nearest: usize) -> bool {
+        let (point, feature) = closest_on_triangle(p, &self.mesh.corners(nearest));
+        self.outwards * (p - point).dot(self.normal(nearest, feature)) >= 0.0
     }
 
-    fn normal(&self, p: DVec3, hit: &Hit) -> DVec3 {
-        let triangle = self.mesh.triangles[hit.triangle].map(|v| self.same[v as usize]);
-        match closest_on_triangle(p, &self.mesh.corners(hit.triangle)).1 {
-            Feature::Face => self.face_normal(hit.triangle),
+    /// Returns the normal, of any length, of one part of a triangle.
+    fn normal(&self, nearest: usize, feature: Feature) -> DVec3 {
+        let triangle = self.mesh.triangles[nearest].map(|v| self.same[v as usize]);
+        match feature {
+            Feature::Face => self.face_normal(nearest),
             Feature::Edge(i) => {
                 let [from, to] = [triangle[i], triangle[(i + 1) % 3]];
                 let on_edge = |&&t: &&u32| self.mesh.triangles[t as usize].iter().any(|&v| self.same[v as usize] == to);
@@ -117,7 +119,7 @@ mod tests {
         for _ in 0..2000 {
             let p = DVec3::new(stream.between(-2.0, 2.0), stream.between(-2.0, 2.0), stream.between(-2.0, 2.0));
             let hit = bvh.closest(p).unwrap();
-            assert_eq!(sides.is_outside(p, &hit), p.abs().max_element() > 1.0, "{p}");
+            assert_eq!(sides.is_outside(p, hit.triangle), p.abs().max_element() > 1.0, "{p}");
         }
     }
 

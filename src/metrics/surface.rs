@@ -221,8 +221,10 @@ pub fn compare_surfaces(pred: &Mesh, gold: &Mesh, setting: &Setting<'_>) -> Comp
     let defect = setting.defect.is_some();
     wanted.extend((0..near_mm.len()).filter(|_| defect).map(Regions::near_bit));
     let farthest = from_pred.farthest(&wanted);
-    let columns = |(&region, farthest)| columns(&from_pred, &from_gold, region, farthest);
-    let found: Vec<Columns> = wanted.par_iter().zip(farthest).map(columns).collect();
+    let integrals = from_pred.integrals(&wanted).into_par_iter().zip(from_gold.integrals(&wanted));
+    let sorted = [&from_pred.sorted, &from_gold.sorted];
+    let columns = |((&region, farthest), (pred, gold))| columns(sorted, region, [pred, gold], farthest);
+    let found: Vec<Columns> = wanted.par_iter().zip(farthest).zip(integrals).map(columns).collect();
     let near_from = found.len() - if defect { near_mm.len() } else { 0 };
     let near = |which: usize| if defect { found[near_from + which] } else { Columns::nothing(Status::NoDefect) };
     let deviation = |reading: &Option<_>| reading.map_or(f32::NAN, |r: super::distances::Reading| r.distance_mm as f32);
@@ -315,14 +317,20 @@ impl<'a> Directed<'a> {
         Self { mesh, target, regions, measured, sorted }
     }
 
-    fn integrals(&self, region: Bits) -> Integrals {
-        let add = |samples: &[Sample]| {
-            samples.iter().fold(Integrals::default(), |mut integrals, sample| {
-                integrals.add(sample, region);
-                integrals
-            })
-        };
-        Integrals::total(&self.measured.samples.par_chunks(256).map(add).collect::<Vec<_>>())
+    /// Returns the integrals over each of some regions: all in one pass, for the samples take long to read.
+    fn integrals(&self, wanted: &[Bits]) -> Vec<Integrals> {
+        let chunks = self.measured.samples.par_chunks(256).map(|samples| {
+            let mut all = vec![Integrals::default(); wanted.len()];
+            for sample in samples {
+                for (integrals, &region) in all.iter_mut().zip(wanted) {
+                    integrals.add(sample, region);
+                }
+            }
+            all
+        });
+        let chunks: Vec<Vec<Integrals>> = chunks.collect();
+        let total = |which: usize| Integrals::total(&chunks.iter().map(|all| all[which]).collect::<Vec<_>>());
+        (0..wanted.len()).map(total).collect()
     }
 
     fn farthest(&self, wanted: &[Bits]) -> Vec<Option<Farthest>> {
@@ -330,9 +338,8 @@ impl<'a> Directed<'a> {
     }
 }
 
-fn columns(from_pred: &Directed<'_>, from_gold: &Directed<'_>, region: Bits, farthest: Option<Farthest>) -> Columns {
-    let ordered = [from_pred, from_gold].map(|from| from.sorted.within(region));
-    let [pred, gold] = [from_pred, from_gold].map(|from| from.integrals(region));
+fn columns(sorted: [&Sorted; 2], region: Bits, [pred, gold]: [Integrals; 2], farthest: Option<Farthest>) -> Columns {
+    let ordered = sorted.map(|sorted| sorted.within(region));
     let mean = |sum: f64, area: f64| (area > 0.0).then(|| sum / area);
     let means = [mean(pred.plain_mm3, pred.area_mm2), mean(gold.plain_mm3, gold.area_mm2)];
     let both = |pair: [Option<f64>; 2], join: fn(f64, f64) -> f64| Some(join(pair[0]?, pair[1]?));

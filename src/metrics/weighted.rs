@@ -2,7 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::{defect::Bits, distances::Sample};
+use super::{defect::Bits, distances::Sample, lists::Lists};
+use crate::numeric::with_room_for;
 
 /// All samples of a surface in the order of their distances: sorted once, then filtered for each region.
 #[derive(Debug)]
@@ -12,21 +13,24 @@ pub(super) struct Sorted {
 }
 
 impl Sorted {
-    pub(super) fn new(samples: &[Sample]) -> Self {
+    pub(super) fn new(samples: &Lists<Sample>) -> Self {
         // Bits of numbers that are not negative are ordered as the numbers are; equal ones keep their order.
-        let mut order: Vec<(u64, u32)> =
-            samples.par_iter().enumerate().map(|(at, s)| (s.distance_mm.abs().to_bits(), at as u32)).collect();
+        let mut order: Vec<(u64, u32)> = with_room_for(samples.len());
+        order.extend((0..).zip(samples.iter()).map(|(at, s)| (s.distance_mm.abs().to_bits(), at)));
         order.par_sort_unstable();
         let gather = |&(bits, at): &(u64, u32)| {
-            let sample = &samples[at as usize];
-            (f64::from_bits(bits), sample.area_mm2, sample.at)
+            let (area_mm2, regions) = samples.get(at as usize).map_or((0.0, 0), |sample| (sample.area_mm2, sample.at));
+            (f64::from_bits(bits), area_mm2, regions)
         };
-        Self { samples: order.par_iter().map(gather).collect() }
+        let mut samples = with_room_for(order.len());
+        order.par_iter().map(gather).collect_into_vec(&mut samples);
+        Self { samples }
     }
 
     /// Returns the samples of one region.
     pub(super) fn within(&self, region: Bits) -> Ordered {
-        Ordered::new(self.samples.iter().filter(|sample| sample.2 & region != 0).map(|&(d, area, _)| (d, area)))
+        let here = self.samples.iter().filter(|sample| sample.2 & region != 0);
+        Ordered::new(here.map(|&(d, area, _)| (d, area)), self.samples.len())
     }
 }
 
@@ -38,14 +42,16 @@ pub(super) struct Ordered {
 }
 
 impl Ordered {
-    /// Adds up the weights of samples (value, weight) that come in order.
-    fn new(samples: impl Iterator<Item = (f64, f64)>) -> Self {
+    /// Adds up the weights of samples (value, weight), at most so many, that come in order.
+    fn new(samples: impl Iterator<Item = (f64, f64)>, most: usize) -> Self {
         let mut sum = 0.0;
         let step = |(value, weight): (f64, f64)| {
             sum += weight;
             (value, sum)
         };
-        Self { steps: samples.map(step).collect() }
+        let mut steps = with_room_for(most);
+        steps.extend(samples.map(step));
+        Self { steps }
     }
 
     /// Returns the smallest value such that samples up to it hold at least this share of the weight.
@@ -82,13 +88,13 @@ mod tests {
 
     #[test]
     fn percentiles_by_hand() {
-        let ordered = Ordered::new([(1.0, 2.0), (2.0, 1.0), (3.0, 1.0)].into_iter());
+        let ordered = Ordered::new([(1.0, 2.0), (2.0, 1.0), (3.0, 1.0)].into_iter(), 3);
         assert_eq!(ordered.percentile(0.5), Some(1.0), "half of the weight is at 1");
         assert_eq!(ordered.percentile(0.51), Some(2.0));
         assert_eq!(ordered.percentile(0.95), Some(3.0));
         assert_eq!(ordered.percentile(1.0), Some(3.0));
         assert_eq!((ordered.percentile_error(0.5, 0.1), ordered.percentile_error(0.5, 0.3)), (Some(1.0), Some(2.0)));
         assert_eq!((ordered.weight_up_to(0.5), ordered.weight_up_to(2.0), ordered.weight()), (0.0, 3.0, 4.0));
-        assert_eq!(Ordered::new(std::iter::empty()).percentile(0.5), None);
+        assert_eq!(Ordered::new(std::iter::empty(), 0).percentile(0.5), None);
     }
 }

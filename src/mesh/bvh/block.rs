@@ -1,6 +1,6 @@
 //! Eight triangles side by side, a leaf of the tree, and the best triangle of a search.
 
-use super::{Hit, abreast::squared_distances, lanes::Lanes, node::Bounds, triangle::closest_on_triangle};
+use super::{Hit, Near, abreast::squared_distances, lanes::Lanes, node::Bounds, triangle::closest_on_triangle};
 use crate::space::DVec3;
 
 /// Triangles in a block.
@@ -136,6 +136,12 @@ impl Best {
         if least < self.squared || (least == self.squared && triangle < self.triangle) {
             *self = Self { squared: least, triangle, place: (at * LANES + lane) as u32 };
         }
+    }
+
+    /// Returns how near the triangle is, when one was found.
+    #[inline(always)]
+    pub(super) fn near(&self) -> Option<Near> {
+        (self.triangle != u32::MAX).then(|| Near { distance_mm: self.squared.sqrt(), triangle: self.triangle })
     }
 
     /// Returns the nearest point, when a triangle was found.

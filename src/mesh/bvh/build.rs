@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use super::{
     block::{Block, LANES},
-    curve::Curve,
+    curve::{Curve, sort_by_cell},
     node::{Bounds, Child, Node, WIDE},
     split::{Item, centres, halve},
 };
@@ -76,7 +76,7 @@ fn along_the_curve(mesh: &Mesh) -> (Vec<u64>, Vec<Item>) {
     };
     let mut keys: Vec<u64> = with_room_for(count);
     all.par_iter().enumerate().map(key).collect_into_vec(&mut keys);
-    keys.par_sort_unstable();
+    sort_by_cell(&mut keys);
     keys.truncate(keys.partition_point(|&key| key != u64::MAX));
     let mut items = with_room_for(keys.len());
     keys.par_iter().map(|&key| all[key as u32 as usize]).collect_into_vec(&mut items);

@@ -1,9 +1,8 @@
 //! The search for many points, each starting from the answer of its neighbour along a curve through space.
 
 use super::{
-    Bvh,
-    block::Best,
-    curve::Curve,
+    Bvh, Near,
+    curve::{Curve, sort_by_cell},
     front::Front,
     lanes::Lanes,
     set::{Set, for_each_set},
@@ -11,15 +10,15 @@ use super::{
 };
 use crate::space::DVec3;
 
-for_each_set!(pub(super) fn closest(bvh: &Bvh, points: &[DVec3]) -> Vec<Best> = each);
+for_each_set!(pub(super) fn closest(bvh: &Bvh, points: &[DVec3]) -> Vec<Option<Near>> = each);
 
 /// Points that start from one front.
 const TOGETHER: usize = 32;
 
 /// Returns the best triangle for each point; none for points that are not finite.
 #[inline(always)]
-fn each<L: Lanes>(bvh: &Bvh, points: &[DVec3]) -> Vec<Best> {
-    let mut found = vec![Best::within(f64::INFINITY); points.len()];
+fn each<L: Lanes>(bvh: &Bvh, points: &[DVec3]) -> Vec<Option<Near>> {
+    let mut found = vec![None; points.len()];
     let keys = along_a_curve(points);
     if bvh.is_empty() || keys.is_empty() {
         return found;
@@ -33,7 +32,7 @@ fn each<L: Lanes>(bvh: &Bvh, points: &[DVec3]) -> Vec<Best> {
             let at = key as u32 as usize;
             let best = walk_below::<L>(bvh, points[at], near, &front.node);
             (near, last, last_mm) = (best.block(), points[at], best.squared.sqrt());
-            found[at] = best;
+            found[at] = best.near();
         }
     }
     found
@@ -51,6 +50,6 @@ fn along_a_curve(points: &[DVec3]) -> Vec<u64> {
     let curve = Curve::over((low, high));
     let key = |(at, p): (usize, &DVec3)| p.is_finite().then(|| u64::from(curve.cell(single(p))) << 32 | at as u64);
     let mut keys: Vec<u64> = points.iter().enumerate().filter_map(key).collect();
-    keys.sort_unstable();
+    sort_by_cell(&mut keys);
     keys
 }

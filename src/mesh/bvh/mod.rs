@@ -38,6 +38,15 @@ pub struct Hit {
     pub point: DVec3,
 }
 
+/// How near a mesh is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Near {
+    /// Distance from the asked point, mm.
+    pub distance_mm: f64,
+    /// Index of the triangle in the mesh.
+    pub triangle: u32,
+}
+
 /// Where a ray meets a mesh.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RayHit {
@@ -109,11 +118,11 @@ impl Bvh {
         }
     }
 
-    /// Returns what [`closest`](Self::closest) returns for each of many points, faster where they are near each other.
+    /// Returns the distance and the triangle that [`closest`](Self::closest) returns for each of many points, faster where
+    /// they are near each other.
     #[must_use]
-    pub fn closest_each(&self, points: &[DVec3]) -> Vec<Option<Hit>> {
-        let found = many::closest(self.set, self, points);
-        found.iter().zip(points).map(|(best, &p)| best.hit(p, &self.blocks)).collect()
+    pub fn closest_each(&self, points: &[DVec3]) -> Vec<Option<Near>> {
+        many::closest(self.set, self, points)
     }
 
     fn search(&self, p: DVec3, best: Best) -> Option<Hit> {

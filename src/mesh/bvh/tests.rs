@@ -73,6 +73,10 @@ fn clusters(mesh: &Mesh, stream: &mut Stream, count: usize) -> Vec<DVec3> {
     points
 }
 
+fn how_near(hit: Hit) -> Near {
+    Near { distance_mm: hit.distance_mm, triangle: hit.triangle as u32 }
+}
+
 #[test]
 fn many_points_find_what_each_finds_alone_on_all_instruction_sets() {
     let mut stream = Seed([6; 32]).stream("points", 0);
@@ -80,13 +84,13 @@ fn many_points_find_what_each_finds_alone_on_all_instruction_sets() {
         let mesh = soup(triangles);
         let mut bvh = Bvh::new(&mesh);
         let points = clusters(&mesh, &mut stream, 2000);
-        let plain = |p: &DVec3| p.is_finite().then(|| closest_of_all(&mesh, *p));
-        let expected: Vec<Option<Hit>> = points.iter().take(300).map(plain).collect();
+        let plain = |p: &DVec3| p.is_finite().then(|| how_near(closest_of_all(&mesh, *p)));
+        let expected: Vec<Option<Near>> = points.iter().take(300).map(plain).collect();
         for set in Set::available() {
             bvh.set = set;
             let found = bvh.closest_each(&points);
             assert_eq!(found[..expected.len()], expected, "{set:?}");
-            let alone: Vec<Option<Hit>> = points.iter().map(|&p| bvh.closest(p)).collect();
+            let alone: Vec<Option<Near>> = points.iter().map(|&p| bvh.closest(p).map(how_near)).collect();
             assert_eq!(found, alone, "{set:?}");
         }
     }
@@ -115,7 +119,7 @@ fn a_dense_surface_answers_many_points_as_it_answers_one() {
     let mut bvh = Bvh::new(&mesh);
     for set in Set::available() {
         bvh.set = set;
-        let alone: Vec<Option<Hit>> = points.iter().map(|&p| bvh.closest(p)).collect();
+        let alone: Vec<Option<Near>> = points.iter().map(|&p| bvh.closest(p).map(how_near)).collect();
         assert!(bvh.closest_each(&points) == alone, "{set:?}");
     }
     for &p in points.iter().step_by(997) {
