@@ -6,7 +6,8 @@
 //! jugular foramen 8 to 12 mm, carotid canal 5 to 7 mm wide (textbooks of skull-base anatomy); sutures below 1.5 mm wide
 //! in adults. Densities: a public head scan with pixels of 1.25 mm in slices of 4 mm has its bone's mode at 1320 HU, one
 //! twentieth of it above 1615 HU, and a median of 1200 HU in the vault: tables of 1550 to 2050 HU, and diploe that is far
-//! from empty; enamel has more than 2000 HU (textbooks). These ranges are set so, not published. How far brow, temples, parietal and occipital bones stand out is set by eye, a few millimetres.
+//! from empty; enamel has more than 2000 HU (textbooks). These ranges are set so, not published. How far brow, temples,
+//! parietal and occipital bones stand out is set by eye, a few millimetres.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -17,7 +17,7 @@ pub struct Craniotomy;
 
 impl Stage for Craniotomy {
     const NAME: &'static str = "craniotomy";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const DOC: &'static str =
         "Cut an opening into the skull of an intact scan: the new scan, the model of the bone left, the piece taken.";
     const INPUTS: &'static [Input] = &[
