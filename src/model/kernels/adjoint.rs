@@ -163,20 +163,19 @@ impl Adjoint {
     /// # Safety
     /// Nobody writes δ meanwhile.
     #[inline(always)]
-    unsafe fn sum<L: Lanes>(&mut self, place: usize, [direct, reflected]: [usize; 2], delta: &Delta) -> Source {
+    unsafe fn sum<L: Lanes>(&mut self, place: usize, rows: [usize; 2], delta: &Delta) -> Source {
         let sum = &mut self.sums[place * length(self.size)..][..length(self.size)];
-        sum[..MARGIN].fill(0.0);
-        sum[MARGIN + self.size.padded()..].fill(0.0);
-        // SAFETY: the caller's promise.
-        let rows =
-            unsafe { (delta.gradients.row(direct, delta.channel), delta.gradients.row(reflected, delta.channel)) };
-        for ((sum, a), b) in sum[MARGIN..].iter_mut().zip(rows.0).zip(rows.1) {
-            *sum = a + b;
+        let rows = rows.map(|y| delta.gradients.at(y, delta.channel).cast_const());
+        for x in (0..length(self.size)).step_by(L::N) {
+            // SAFETY: two rows with their margins, and the caller's promise.
+            let [a, b] = rows.map(|row| unsafe { L::read(row.wrapping_add(x).wrapping_sub(MARGIN)) });
+            a.fma(L::splat(1.0), b).store(&mut sum[x..]);
         }
         let row = sum.as_ptr().wrapping_add(MARGIN);
         let record = &mut self.records[place * RECORD..][..RECORD];
-        // SAFETY: a row with its margins, zero beyond its last pixel as the rows that it is the sum of.
-        unsafe { write_record::<L>(self.size, row, record, delta) };
+        // From the two rows again: a row that was written a moment ago cannot be read at shifted places without waiting.
+        // SAFETY: rows with their margins, zero beyond the last pixel; the caller's promise.
+        unsafe { write_record::<L, 2>(self.size, rows, record, delta) };
         Source { row, record: record.as_ptr() }
     }
 }
@@ -192,17 +191,17 @@ const fn edge(tile: usize, inner_end: usize) -> usize {
     if tile == 0 { 0 } else { 1 + tile - inner_end }
 }
 
-/// Writes the record of a row of δ.
+/// Writes the record of a row of δ, or of the sum of two.
 ///
 /// # Safety
-/// `row` has margins of more than the dilation on both sides of its padded columns, zero beyond its last pixel.
+/// The rows have margins of more than the dilation on both sides of their padded columns, zero beyond the last pixel.
 #[inline(always)]
-unsafe fn write_record<L: Lanes>(size: Size, row: *const f32, record: &mut [f32], delta: &Delta) {
+unsafe fn write_record<L: Lanes, const R: usize>(size: Size, rows: [*const f32; R], record: &mut [f32], delta: &Delta) {
     let inner_end = inner_end(size, delta.dilation);
     for tile in std::iter::once(0).chain(inner_end..size.columns.div_ceil(SPAN)) {
         let images = &mut record[edge(tile, inner_end) * SPAN..];
         // SAFETY: the caller's promise.
-        unsafe { shift::<L>(size, (row, tile * SPAN), images, delta.dilation, delta.border) };
+        unsafe { shift::<L, R>(size, (rows, tile * SPAN), images, delta.dilation, delta.border) };
     }
 }
 
@@ -211,20 +210,29 @@ const fn length(size: Size) -> usize {
     size.padded() + 2 * MARGIN
 }
 
-/// Writes the three images of one row tap, [`EDGES`] tiles apart, for the tile that begins at column `first`, from that row.
+/// Writes the three images of one row tap, [`EDGES`] tiles apart, for the tile that begins at column `first`, from that row
+/// or the sum of two.
 ///
 /// # Safety
-/// `row` has margins of more than `d` columns on both sides of its padded columns.
+/// The rows have margins of more than `d` columns on both sides of their padded columns.
 #[inline(always)]
-unsafe fn shift<L: Lanes>(size: Size, (row, first): (*const f32, usize), images: &mut [f32], d: usize, border: Border) {
+unsafe fn shift<L: Lanes, const R: usize>(
+    size: Size,
+    (rows, first): ([*const f32; R], usize),
+    images: &mut [f32],
+    d: usize,
+    border: Border,
+) {
     let columns = size.columns;
     let end = (size.padded() - first).min(SPAN);
     for kx in 0..3 {
         let image = &mut images[kx * EDGES * SPAN..][..end];
-        let from = row.wrapping_add(first + d).wrapping_sub(kx * d);
         for x in (0..end).step_by(L::N) {
+            let at = |row: *const f32| row.wrapping_add(first + d + x).wrapping_sub(kx * d);
             // SAFETY: the caller's promise.
-            unsafe { L::read(from.wrapping_add(x)) }.store(&mut image[x..]);
+            let values = rows.map(|row| unsafe { L::read(at(row)) });
+            let sum = if R == 2 { values[0].fma(L::splat(1.0), values[1]) } else { values[0] };
+            sum.store(&mut image[x..]);
         }
         if kx == 2 && first + end > columns {
             image[columns.saturating_sub(first)..].fill(0.0);
@@ -237,8 +245,9 @@ unsafe fn shift<L: Lanes>(size: Size, (row, first): (*const f32, usize), images:
             _ => (columns + repeated - 1 - d..columns + repeated - 1, 2 * columns + repeated - 2 - d),
         };
         for q in hit.start.max(first)..hit.end.min(first + end) {
-            // SAFETY: a pixel of the row.
-            image[q - first] += unsafe { row.wrapping_add(mirror - q).read() };
+            // SAFETY: a pixel of each row.
+            let values = rows.map(|row| unsafe { row.wrapping_add(mirror - q).read() });
+            image[q - first] += if R == 2 { values[0] + values[1] } else { values[0] };
         }
     }
 }
@@ -259,30 +268,33 @@ unsafe fn fill_body<L: Lanes>(images: &mut Adjoint, at: (usize, usize), y: usize
 }
 
 multiversion! {
-    /// Makes a row of a map's gradient its δ, which is the gradient where the map is positive, with zeros all around; and
-    /// writes its record.
+    /// Makes rows of a map's gradient its δ, which is the gradient where the map is positive, with zeros all around; and
+    /// writes their records.
     ///
     /// # Safety
-    /// Nobody else uses that row of the gradients and its record meanwhile, and nobody writes the maps.
-    pub(super) [unsafe] fn finish_delta(delta: &Delta, maps: View, y: usize) = finish_delta_body
+    /// Nobody else uses these rows of the gradients and their records meanwhile, and nobody writes the maps.
+    pub(super) [unsafe] fn finish_delta(delta: &Delta, maps: View, rows: Range<usize>) = finish_delta_body
 }
 
 #[inline(always)]
-unsafe fn finish_delta_body<L: Lanes>(delta: &Delta, maps: View, y: usize) {
+unsafe fn finish_delta_body<L: Lanes>(delta: &Delta, maps: View, rows: Range<usize>) {
     let Size { columns, .. } = maps.size;
-    let start = delta.gradients.at(y, delta.channel).wrapping_sub(MARGIN);
-    // SAFETY: a row with both margins, and the caller's promise.
-    let (row, values) =
-        unsafe { (std::slice::from_raw_parts_mut(start, length(maps.size)), maps.row(y, delta.channel)) };
-    row[..MARGIN].fill(0.0);
-    row[MARGIN + columns..].fill(0.0);
-    for (gradient, &value) in row[MARGIN..][..columns].iter_mut().zip(values) {
-        *gradient = if value > 0.0 { *gradient } else { 0.0 };
+    for y in rows.clone() {
+        // SAFETY: the caller's promise.
+        let (row, values) = unsafe { (delta.gradients.row_with_margins(y, delta.channel), maps.row(y, delta.channel)) };
+        row[..MARGIN].fill(0.0);
+        row[MARGIN + columns..].fill(0.0);
+        for (gradient, &value) in row[MARGIN..][..columns].iter_mut().zip(values) {
+            *gradient = if value > 0.0 { *gradient } else { 0.0 };
+        }
     }
-    // SAFETY: the caller's promise; the row has its margins, now zero.
-    unsafe {
-        let record = delta.edges.row_mut(y, delta.member);
-        write_record::<L>(maps.size, start.wrapping_add(MARGIN), record, delta);
+    // When all rows are written: see `Adjoint::sum`.
+    for y in rows {
+        // SAFETY: the caller's promise; the row has its margins, now zero.
+        unsafe {
+            let record = delta.edges.row_mut(y, delta.member);
+            write_record::<L, 1>(maps.size, [delta.gradients.at(y, delta.channel).cast_const()], record, delta);
+        }
     }
 }
 

@@ -153,11 +153,9 @@ fn push_inside(group: &Group<'_>, layer: usize, simd: Simd) {
     let (net, size) = (group.net, group.maps.size);
     let (first, count) = (group.earlier(), net.inputs(layer) - group.earlier());
     for_pieces(size.rows, BAND, 5 * net.width * size.pixels(), |rows| {
-        for y in rows {
-            for map in layer * net.width..(layer + 1) * net.width {
-                // SAFETY: the row belongs to this call alone; nobody writes maps in the backward pass.
-                unsafe { adjoint::finish_delta(simd, &group.delta(map), group.maps, y) };
-            }
+        for map in layer * net.width..(layer + 1) * net.width {
+            // SAFETY: these rows belong to this call alone; nobody writes maps in the backward pass.
+            unsafe { adjoint::finish_delta(simd, &group.delta(map), group.maps, rows.clone()) };
         }
     });
     if count > 0 {

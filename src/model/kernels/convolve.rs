@@ -18,12 +18,11 @@
 use std::hint::black_box;
 
 use super::{
-    ahead::Ahead,
     lanes::{Lanes, multiversion},
-    window::Rows,
+    rows::Rows,
 };
 
-/// Partial sums of a map in a tile.
+/// Partial sums of a map in some rows.
 #[derive(Clone, Copy)]
 pub(super) struct Sums<'a> {
     /// The sum of the first pixel.
@@ -44,29 +43,28 @@ pub(super) struct Sources<'a> {
 }
 
 multiversion! {
-    /// Adds the sources to the sums of maps with the same dilation, whose rows are `step` numbers apart. Meanwhile looks
-    /// ahead, a step for every row of every map.
+    /// Adds the sources to the sums of maps with the same dilation, whose rows are `step` numbers apart.
     ///
     /// # Safety
     /// The sums hold the tile, and nobody else uses them, or writes the sources, meanwhile. Each map has weights for the
     /// same number of sources.
-    pub(super) [unsafe] fn add(sources: Sources<'_>, sums: &[Sums<'_>], step: usize, ahead: &mut Ahead) = add_body
+    pub(super) [unsafe] fn add(sources: Sources<'_>, sums: &[Sums<'_>], step: usize) = add_body
 }
 
 #[inline(always)]
-unsafe fn add_body<L: Lanes>(sources: Sources<'_>, sums: &[Sums<'_>], step: usize, ahead: &mut Ahead) {
+unsafe fn add_body<L: Lanes>(sources: Sources<'_>, sums: &[Sums<'_>], step: usize) {
     let (fours, rest) = sums.as_chunks::<4>();
     let (twos, ones) = rest.as_chunks::<2>();
     // SAFETY: the caller's promise.
     unsafe {
         for sums in fours {
-            Job { sources, sums, step }.run::<L, 1>(ahead);
+            Job { sources, sums, step }.run::<L, 1>();
         }
         for sums in twos {
-            Job { sources, sums, step }.run::<L, 2>(ahead);
+            Job { sources, sums, step }.run::<L, 2>();
         }
         for sum in ones {
-            Job { sources, sums: std::array::from_ref(sum), step }.run::<L, MOST_ROWS>(ahead);
+            Job { sources, sums: std::array::from_ref(sum), step }.run::<L, MOST_ROWS>();
         }
     }
 }
@@ -84,8 +82,8 @@ impl<const M: usize> Job<'_, M> {
     /// # Safety
     /// As [`add`].
     #[inline(always)]
-    unsafe fn run<L: Lanes, const A: usize>(&self, ahead: &mut Ahead) {
-        let (d, rows) = (self.sources.dilation, self.sources.rows.rows);
+    unsafe fn run<L: Lanes, const A: usize>(&self) {
+        let (d, rows) = (self.sources.dilation, self.sources.rows.count);
         for residue in 0..d.min(rows) {
             let mut left = (rows - residue).div_ceil(d);
             let mut row = residue;
@@ -100,9 +98,6 @@ impl<const M: usize> Job<'_, M> {
                         2 if A >= 2 => self.group::<L, 2>(row),
                         _ => self.group::<L, 1>(row),
                     }
-                }
-                for _ in 0..M * count {
-                    ahead.step();
                 }
                 row += count * d;
                 left -= count;
@@ -121,14 +116,22 @@ impl<const M: usize> Job<'_, M> {
         for (k, start) in starts.iter_mut().enumerate().take(R + 2) {
             *start = rows.start((row + k * d) as isize - d as isize);
         }
-        let wide = if L::N == 16 { rows.columns / (4 * L::N) * (4 * L::N) } else { 0 };
+        // Four vectors at a time; where two would be left over, six: two alone leave the processor waiting for its own sums.
+        let vectors = rows.columns / L::N;
+        let sixes = if L::N == 16 && vectors % 4 == 2 && vectors > 2 { vectors - 6 } else { vectors };
+        let fours = if L::N == 16 { sixes / 4 * 4 } else { 0 };
         // SAFETY: the vectors from column x on are in the tile, and sources reach `d` columns beyond it, which the rows have.
         unsafe {
-            for x in (0..wide).step_by(4 * L::N) {
+            for x in (0..fours * L::N).step_by(4 * L::N) {
                 self.tile::<L, R, 4>(&starts, row, x);
             }
-            for x in (wide..rows.columns).step_by(2 * L::N) {
-                self.tile::<L, R, 2>(&starts, row, x);
+            if sixes < vectors {
+                self.tile::<L, R, 3>(&starts, row, sixes * L::N);
+                self.tile::<L, R, 3>(&starts, row, (sixes + 3) * L::N);
+            } else {
+                for x in (fours * L::N..rows.columns).step_by(2 * L::N) {
+                    self.tile::<L, R, 2>(&starts, row, x);
+                }
             }
         }
     }

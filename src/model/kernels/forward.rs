@@ -1,9 +1,9 @@
 //! The forward pass: each map from all earlier ones, in place, without a copy of any.
 //!
-//! Layers are taken in groups. First all maps before the group are added to all of the group's maps, tile by tile of the
-//! slice and a few maps at a time, so that sums and copied sources stay in the second-level cache. The group's own maps
-//! follow: the first half of its layers, these added to the second half in the same way, the second half; and where layers
-//! are few, one after the other. Every sum still takes the maps in ascending order.
+//! Layers are taken in groups. First all maps before the group are added to all of the group's maps, a few rows and a few
+//! earlier maps at a time, so that sums and sources stay in the second-level cache. The group's own maps follow: the first
+//! half of its layers, these added to the second half in the same way, the second half; and where layers are few, one after
+//! the other. Every sum still takes the maps in ascending order.
 
 #![expect(unsafe_code, reason = "threads write different parts of the maps")]
 
@@ -13,12 +13,10 @@ use rayon::prelude::*;
 
 use super::{
     Simd,
-    ahead::Ahead,
-    buffer::Buffer,
     convolve::{Sources, Sums, add},
     head::Logits,
-    maps::{self, Maps, Size, View},
-    window::{Rows, Tile, Window},
+    maps::{Maps, Size, View, finish_row},
+    rows::Rows,
     worth_splitting,
 };
 use crate::model::{dilations::Preset, msdnet::Architecture};
@@ -27,12 +25,10 @@ use crate::model::{dilations::Preset, msdnet::Architecture};
 const GROUP: usize = 40;
 /// Layers that follow one after the other, at most.
 const AT_A_TIME: usize = 10;
-/// Earlier maps added in one go.
-const AT_ONCE: usize = 4;
-/// Rows of a tile, at most.
-const TILE_ROWS: usize = 24;
-/// Columns of a tile, at most.
-const TILE_COLUMNS: usize = 128;
+/// Earlier maps added in one go: more save reading and writing sums, fewer stay in a cache.
+const AT_ONCE: usize = 8;
+/// Rows whose sums are completed in one go, at most.
+const AT_ONCE_ROWS: usize = 24;
 
 /// Maps that are added to the partial sums of others.
 struct Block<'a> {
@@ -43,6 +39,19 @@ struct Block<'a> {
     from: Range<usize>,
     /// Layers whose sums have all maps before `from`.
     to: Range<usize>,
+}
+
+impl<'a> Block<'a> {
+    /// Returns the maps that are added to, numbered without the input.
+    fn members(&self) -> Range<usize> {
+        self.to.start * self.net.width..self.to.end * self.net.width
+    }
+
+    /// Returns the sums of a map from a row on, with its weights for some earlier maps. They stand in the map itself.
+    fn sums(&self, map: usize, earlier: Range<usize>, y: usize) -> Sums<'a> {
+        let weights = &self.parameters[self.net.weight_range(map)].as_chunks().0[earlier];
+        Sums { data: self.maps.at(y, self.net.input_channels + map), weights }
+    }
 }
 
 /// Returns all maps and the logits (`[class][y][x]`) of one slice, `image` being `[channel][y][x]`.
@@ -103,103 +112,58 @@ fn add_inside(block: &Block<'_>, simd: Simd) {
 
 /// Adds the maps `from` to the layers `to`.
 fn add_block(block: &Block<'_>, simd: Simd) {
-    let Size { rows, columns } = block.maps.size;
-    let columns = columns.next_multiple_of(maps::TILE);
-    let work = 9 * block.from.len() * block.net.width * block.to.len() * rows * columns;
-    for_pieces(rows, TILE_ROWS, work, |rows| {
-        for x in (0..columns).step_by(TILE_COLUMNS) {
-            add_to_tile(block, &Tile { rows: rows.clone(), columns: x..columns.min(x + TILE_COLUMNS) }, simd);
-        }
-    });
+    let size = block.maps.size;
+    let work = 9 * block.from.len() * block.net.width * block.to.len() * size.pixels();
+    for_pieces(size.rows, AT_ONCE_ROWS, work, |rows| add_to_rows(block, rows, simd));
 }
 
-/// Handles one tile of [`add_block`].
-fn add_to_tile(block: &Block<'_>, tile: &Tile, simd: Simd) {
+/// Handles some rows of [`add_block`].
+fn add_to_rows(block: &Block<'_>, rows: Range<usize>, simd: Simd) {
     let Block { maps, net, parameters, ref from, ref to } = *block;
-    let members = to.start * net.width..to.end * net.width;
-    let (rows, columns) = (tile.rows.len(), tile.columns.len());
-    // An odd number of cache lines, so that rows one dilation apart fall into different sets of the cache.
-    let step = columns + 16;
-    let mut data = Buffer::any(members.len() * rows * step);
-    for (map, sums) in members.clone().zip(data.chunks_exact_mut(rows * step)) {
-        start_sums(block, map, tile, sums);
+    if from.start == 0 {
+        for (y, map) in rows.clone().flat_map(|y| block.members().map(move |map| (y, map))) {
+            // SAFETY: these rows of the map belong to this call alone.
+            unsafe { maps.row_mut(y, net.input_channels + map) }.fill(parameters[net.bias_range()][map]);
+        }
     }
     let reach = to.clone().map(|layer| net.dilation(layer)).max().unwrap_or(0);
-    let mut window = Window::new(tile, AT_ONCE.min(from.len()), reach, net.border);
     for first in from.clone().step_by(AT_ONCE) {
-        let [end, next] = [1, 2].map(|i| from.end.min(first + i * AT_ONCE));
-        // SAFETY: these maps are complete, and nobody writes them now.
-        unsafe { window.fill(maps, first..end) };
-        let mut ahead = window.ahead(maps, end..next, members.len() * rows);
+        let end = from.end.min(first + AT_ONCE);
+        let sources = Rows::new(maps, first, rows.clone(), reach, net.border);
         for layer in to.start..to.end.min(to.start + Preset::PERIOD) {
-            let alike =
-                (layer..to.end).step_by(Preset::PERIOD).flat_map(|layer| layer * net.width..(layer + 1) * net.width);
-            let sums: Vec<_> = alike
-                .map(|map| Sums {
-                    data: data.as_mut_ptr().wrapping_add((map - members.start) * rows * step),
-                    weights: &parameters[net.weight_range(map)].as_chunks().0[first..end],
-                })
-                .collect();
-            // SAFETY: the sums are this call's own; the weights are those of the window's maps.
+            let alike = (layer..to.end).step_by(Preset::PERIOD);
+            let alike = alike.flat_map(|layer| layer * net.width..(layer + 1) * net.width);
+            let sums: Vec<_> = alike.map(|map| block.sums(map, first..end, rows.start)).collect();
+            // SAFETY: these rows of the sums belong to this call alone; the sources are complete, and nobody writes them.
             unsafe {
-                add(simd, Sources { rows: window.rows(), dilation: net.dilation(layer) }, &sums, step, &mut ahead)
-            };
+                add(simd, Sources { rows: &sources, dilation: net.dilation(layer) }, &sums, maps.row_step);
+            }
         }
-    }
-    for (map, sums) in members.clone().zip(data.chunks_exact(rows * step)) {
-        keep_sums(block, map, tile, sums);
-    }
-}
-
-/// Sets the sums of a tile to the bias, or to what they were before.
-fn start_sums(block: &Block<'_>, map: usize, tile: &Tile, sums: &mut [f32]) {
-    let Block { maps, net, parameters, .. } = *block;
-    if block.from.start == 0 {
-        sums.fill(parameters[net.bias_range()][map]);
-        return;
-    }
-    for (y, sums) in tile.rows.clone().zip(sums.chunks_exact_mut(tile.columns.len() + 16)) {
-        // SAFETY: these pixels belong to this tile alone.
-        let row = unsafe { maps.row(y, net.input_channels + map) };
-        sums[..tile.columns.len()].copy_from_slice(&row[tile.columns.clone()]);
-    }
-}
-
-/// Writes the sums of a tile to their map.
-fn keep_sums(block: &Block<'_>, map: usize, tile: &Tile, sums: &[f32]) {
-    let Tile { rows, columns } = tile.clone();
-    for (y, sums) in rows.zip(sums.chunks_exact(columns.len() + 16)) {
-        let to = block.maps.at(y, block.net.input_channels + map).wrapping_add(columns.start);
-        // SAFETY: these pixels belong to this tile alone, and nobody reads them now.
-        unsafe { std::slice::from_raw_parts_mut(to, columns.len()) }.copy_from_slice(&sums[..columns.len()]);
     }
 }
 
 /// Adds the maps `from` to the one layer `to`, rectifies its maps and sets their borders.
 fn finish_layer(block: &Block<'_>, simd: Simd) {
     let size = block.maps.size;
-    for_pieces(size.rows, TILE_ROWS, (9 * block.from.len() * block.net.width + 10) * size.pixels(), |rows| {
+    for_pieces(size.rows, AT_ONCE_ROWS, (9 * block.from.len() * block.net.width + 10) * size.pixels(), |rows| {
         finish_rows(block, rows, simd);
     });
 }
 
 /// Handles some rows of [`finish_layer`].
 fn finish_rows(block: &Block<'_>, rows: Range<usize>, simd: Simd) {
-    let Block { maps, net, parameters, ref from, ref to } = *block;
-    let (layer, dilation) = (to.start, net.dilation(to.start));
-    let tile = Tile { rows, columns: 0..maps.size.padded() };
-    let in_place = Rows::in_place(maps, from.start, &tile, dilation, net.border);
-    for map in layer * net.width..(layer + 1) * net.width {
-        let channel = net.input_channels + map;
-        let weights = &parameters[net.weight_range(map)].as_chunks().0[from.clone()];
-        if !weights.is_empty() {
-            let sums = Sums { data: maps.at(tile.rows.start, channel), weights };
+    let Block { maps, net, ref from, ref to, .. } = *block;
+    let dilation = net.dilation(to.start);
+    let sources = Rows::new(maps, from.start, rows.clone(), dilation, net.border);
+    for map in block.members() {
+        if !from.is_empty() {
+            let sums = [block.sums(map, from.clone(), rows.start)];
             // SAFETY: these rows of the map belong to this call alone; the sources are maps of layers before this one.
-            unsafe { add(simd, Sources { rows: &in_place, dilation }, &[sums], maps.row_step, &mut Ahead::nothing()) };
+            unsafe { add(simd, Sources { rows: &sources, dilation }, &sums, maps.row_step) };
         }
-        for y in tile.rows.clone() {
+        for y in rows.clone() {
             // SAFETY: as above.
-            unsafe { maps.finish_row(y, channel, net.border) };
+            unsafe { finish_row(simd, maps, y, net.input_channels + map, net.border) };
         }
     }
 }

@@ -8,7 +8,10 @@
 
 #![expect(unsafe_code, reason = "threads write different rows or maps of one buffer")]
 
-use super::buffer::Buffer;
+use super::{
+    buffer::Buffer,
+    lanes::{Lanes, multiversion},
+};
 use crate::model::border::Border;
 
 /// Rows are padded to a multiple of this, so that a register tile never straddles their end.
@@ -105,10 +108,14 @@ pub(super) fn add_border(row: &mut [f32], size: Size, border: Border) {
     let columns = size.columns;
     row[..MARGIN].fill(0.0);
     row[MARGIN + columns..].fill(0.0);
-    for out in 0..MARGIN.min(border.reach(columns)) {
-        let (left, right) = (-1 - out as isize, (columns + out) as isize);
-        row[MARGIN - 1 - out] = row[MARGIN + border.source(left, columns)];
-        row[MARGIN + columns + out] = row[MARGIN + border.source(right, columns)];
+    let reach = border.reach(columns);
+    let (left, pixels) = row.split_at_mut(MARGIN);
+    for (beyond, &value) in left.iter_mut().rev().zip(&pixels[columns - reach..columns]) {
+        *beyond = value;
+    }
+    let (pixels, right) = pixels.split_at_mut(columns);
+    for (beyond, &value) in right[..MARGIN].iter_mut().zip(pixels[..reach].iter().rev()) {
+        *beyond = value;
     }
 }
 
@@ -164,20 +171,33 @@ impl View {
         unsafe { std::slice::from_raw_parts_mut(self.at(y, channel), self.size.padded()) }
     }
 
-    /// Rectifies a row and sets its border.
+    /// Returns a row to be written, with both margins.
+    ///
+    /// # Safety
+    /// As [`Self::row_mut`].
+    #[inline(always)]
+    pub(super) unsafe fn row_with_margins<'a>(&self, y: usize, channel: usize) -> &'a mut [f32] {
+        // SAFETY: a row with both margins is `map_step` numbers of the buffer; the rest is the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.at(y, channel).wrapping_sub(MARGIN), self.map_step()) }
+    }
+}
+
+multiversion! {
+    /// Rectifies a row of a map and sets its border.
     ///
     /// # Safety
     /// Nobody else uses the row meanwhile.
-    #[inline(always)]
-    pub(super) unsafe fn finish_row(&self, y: usize, channel: usize, border: Border) {
-        let start = self.at(y, channel).wrapping_sub(MARGIN);
-        // SAFETY: a row with both margins is `map_step` numbers of the buffer; the rest is the caller's promise.
-        let row = unsafe { std::slice::from_raw_parts_mut(start, self.map_step()) };
-        for value in &mut row[MARGIN..][..self.size.columns] {
-            *value = if *value > 0.0 { *value } else { 0.0 };
-        }
-        add_border(row, self.size, border);
+    pub(super) [unsafe] fn finish_row(maps: View, y: usize, channel: usize, border: Border) = finish_row_body
+}
+
+#[inline(always)]
+unsafe fn finish_row_body<L: Lanes>(maps: View, y: usize, channel: usize, border: Border) {
+    // SAFETY: the caller's promise.
+    let row = unsafe { maps.row_with_margins(y, channel) };
+    for value in &mut row[MARGIN..][..maps.size.columns] {
+        *value = if *value > 0.0 { *value } else { 0.0 };
     }
+    add_border(row, maps.size, border);
 }
 
 /// Returns a plane with rows up to whole tiles, zero beyond the last column.

@@ -35,9 +35,9 @@ mod lanes;
 mod maps;
 mod peak;
 mod push;
+mod rows;
 mod simd;
 mod softmax;
-mod window;
 
 #[cfg(test)]
 mod check;
