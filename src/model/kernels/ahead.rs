@@ -24,11 +24,6 @@ impl Ahead {
         Self { pieces, lines, at_once, piece: 0, line: 0 }
     }
 
-    /// Returns an empty list.
-    pub(super) fn nothing() -> Self {
-        Self::new(std::iter::empty(), 0, 1)
-    }
-
     /// Asks for the next lines.
     #[inline(always)]
     pub(super) fn step(&mut self) {

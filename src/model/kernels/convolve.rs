@@ -3,15 +3,10 @@
 //! A vector that is loaded serves several sums, which stay in registers: those of up to four maps with the same dilation,
 //! and of up to four rows that lie one dilation apart and so share source rows.
 //!
-//! ```text
-//! maps    rows    multiply-adds a load    share of the peak
-//! 1       4       1.8                     40 %
-//! 2       2       1.7                     50 %
-//! 4       1       2.0                     58 %
-//! ```
-//! More maps need fewer cache lines for the same work, which is what counts: two of three loads cross from one line into
-//! the next. (AVX-512 on one thread, four sources in the second-level cache; in the first level four rows of one map reach
-//! 75 %. Each tile costs 100 cycles more, as much as a source: so the more sources at once the better.)
+//! More maps need fewer cache lines for the same work, so four maps of one row come before one map of four rows. Where the
+//! instruction set allows, the three vectors of a row's taps are put together from whole ones: of three loads two would
+//! cross from one cache line into the next, which took a tenth of the pass. Each tile costs as much as a source for reading
+//! and writing its sums: so the more sources at once the better.
 
 #![expect(unsafe_code, reason = "addresses in place of slices: bounds are checked once a tile, not once a load")]
 
@@ -160,6 +155,7 @@ impl<const M: usize> Job<'_, M> {
                 }
             }
         }
+        let apart = L::apart(d);
         let mut at = x;
         for source in 0..self.sums[0].weights.len() {
             // Hidden from the compiler, which would otherwise keep thirty addresses in place of a few rows and one offset.
@@ -178,10 +174,9 @@ impl<const M: usize> Job<'_, M> {
                         weights[m][tap] = L::splat(taps[m][tap]);
                     }
                 }
-                for kx in 0..3 {
-                    let from = starts[k].wrapping_add(at + kx * d).wrapping_sub(d);
-                    // SAFETY: as above.
-                    let values: [L; T] = std::array::from_fn(|i| unsafe { L::read(from.wrapping_add(i * L::N)) });
+                // SAFETY: as above; rows begin with whole vectors, and so do tiles.
+                let around = unsafe { L::around::<T>(starts[k].wrapping_add(at), apart) };
+                for (kx, values) in around.into_iter().enumerate() {
                     for r in 0..R {
                         // Source row k is tap ky = k - r of output row `r`: taps come in ascending order for each.
                         if k >= r && k - r < 3 {

@@ -27,6 +27,36 @@ pub(super) trait Lanes: Copy {
     unsafe fn write(self, to: *mut f32);
     /// Returns `self * factor + addend`, rounded once.
     fn fma(self, factor: Self, addend: Self) -> Self;
+
+    /// What [`Self::around`] needs to know of a distance.
+    type Apart: Copy;
+    /// Returns what [`Self::around`] needs to know of a distance of at most 16 numbers.
+    fn apart(distance: usize) -> Self::Apart;
+    /// Returns the `T` vectors that lie the distance before an address, at it, and behind it.
+    ///
+    /// # Safety
+    /// They are there, with 16 numbers more on either side, the address is that of a whole vector, and nobody writes
+    /// meanwhile.
+    unsafe fn around<const T: usize>(from: *const f32, apart: Self::Apart) -> [[Self; T]; 3];
+}
+
+/// Vectors that lie a distance before and behind an address, read there.
+macro_rules! read_around {
+    () => {
+        type Apart = usize;
+
+        #[inline(always)]
+        fn apart(distance: usize) -> usize {
+            distance
+        }
+
+        #[inline(always)]
+        unsafe fn around<const T: usize>(from: *const f32, apart: usize) -> [[Self; T]; 3] {
+            let at = |tap: usize, i: usize| from.wrapping_add(i * Self::N + tap * apart).wrapping_sub(apart);
+            // SAFETY: the caller's promise.
+            std::array::from_fn(|tap| std::array::from_fn(|i| unsafe { Self::read(at(tap, i)) }))
+        }
+    };
 }
 
 /// Asks for the cache line at an address to be brought to the second-level cache.
@@ -83,12 +113,14 @@ impl Lanes for Plain {
     fn fma(self, factor: Self, addend: Self) -> Self {
         Self(std::array::from_fn(|i| self.0[i].mul_add(factor.0[i], addend.0[i])))
     }
+
+    read_around!();
 }
 
 /// Implements [`Lanes`] for a register type of x86-64.
 #[cfg(target_arch = "x86_64")]
 macro_rules! x86_lanes {
-    ($(#[$doc:meta])* $name:ident, $register:ident, $n:literal, $splat:ident, $load:ident, $store:ident, $fma:ident) => {
+    ($(#[$doc:meta])* $name:ident, $register:ident, $n:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $($around:tt)*) => {
         $(#[$doc])*
         #[derive(Clone, Copy)]
         pub(super) struct $name(std::arch::x86_64::$register);
@@ -135,6 +167,45 @@ macro_rules! x86_lanes {
                 // SAFETY: as above.
                 Self(unsafe { std::arch::x86_64::$fma(self.0, factor.0, addend.0) })
             }
+
+            $($around)*
+        }
+    };
+}
+
+/// Vectors that lie a distance before and behind an address, put together from whole ones: of three loads at distances
+/// two would cross from one cache line into the next.
+#[cfg(target_arch = "x86_64")]
+macro_rules! permute_around {
+    () => {
+        /// For each lane of the vectors before and behind its number in two whole ones.
+        type Apart = [std::arch::x86_64::__m512i; 2];
+
+        #[inline(always)]
+        fn apart(distance: usize) -> Self::Apart {
+            use std::arch::x86_64::{_mm512_add_epi32, _mm512_set1_epi32, _mm512_setr_epi32};
+            let from = |first: usize| {
+                // SAFETY: as for the other instructions of this type.
+                unsafe {
+                    let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+                    _mm512_add_epi32(lanes, _mm512_set1_epi32(first as i32))
+                }
+            };
+            [from(16 - distance), from(distance)]
+        }
+
+        #[inline(always)]
+        unsafe fn around<const T: usize>(from: *const f32, [before, behind]: Self::Apart) -> [[Self; T]; 3] {
+            use std::arch::x86_64::{_mm512_load_ps, _mm512_permutex2var_ps};
+            // SAFETY: the caller's promise: `i` is at most one vector before and behind.
+            let whole = |i: usize| unsafe { _mm512_load_ps(from.wrapping_add(16 * i).wrapping_sub(16)) };
+            // SAFETY: as for the other instructions of this type.
+            let both = |i, lanes| Self(unsafe { _mm512_permutex2var_ps(whole(i), lanes, whole(i + 1)) });
+            [
+                std::array::from_fn(|i| both(i, before)),
+                std::array::from_fn(|i| Self(whole(i + 1))),
+                std::array::from_fn(|i| both(i + 1, behind)),
+            ]
         }
     };
 }
@@ -142,13 +213,15 @@ macro_rules! x86_lanes {
 #[cfg(target_arch = "x86_64")]
 x86_lanes! {
     /// Eight lanes in an AVX register.
-    Avx2, __m256, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps
+    Avx2, __m256, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps,
+    read_around!();
 }
 
 #[cfg(target_arch = "x86_64")]
 x86_lanes! {
     /// Sixteen lanes in an AVX-512 register.
-    Avx512, __m512, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps
+    Avx512, __m512, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps,
+    permute_around!();
 }
 
 /// Defines `fn name(simd, arguments)` that runs `body::<L>(arguments)` compiled for the chosen instruction set, `L` being its
