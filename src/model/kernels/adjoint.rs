@@ -42,30 +42,28 @@ pub(super) struct Delta {
     pub(super) border: Border,
 }
 
-/// Numbers of one row's images of its edge tiles: `[column tap][edge tile][64]`.
-const RECORD: usize = 3 * EDGES * SPAN;
+/// Returns the numbers of what both outer column taps see of a row in its edge tiles: `[column tap 0 or 2][x]`.
+const fn record(size: Size) -> usize {
+    let padded = size.padded();
+    2 * if padded < EDGES * SPAN { padded } else { EDGES * SPAN }
+}
 
-/// Returns room for what the column taps see of each row of some maps' δ in its edge tiles: a slice of such records. They are
-/// written once a row, and read by each of the rows that a row tap brings there, first for the maps of the group, then for
-/// those before it.
+/// Returns room for what the outer column taps see of each row of some maps' δ in its edge tiles: a slice of such records.
+/// They are written once a row, and read by each of the rows that a row tap brings there, first for the maps of the group,
+/// then for those before it.
 pub(super) fn edges(size: Size, maps: usize) -> Maps {
-    Maps::new(Size { rows: size.rows, columns: RECORD }, maps)
+    Maps::new(Size { rows: size.rows, columns: record(size) }, maps)
 }
 
-/// Where the nine adjoint images of a tile lie.
+/// Where the nine adjoint images of a tile lie, `[row tap][column tap]`.
 #[derive(Clone, Copy)]
-pub(super) struct Taps {
-    /// The image of the middle column tap for each row tap.
-    rows: [*const f32; 3],
-    /// From a middle image to that of column tap 0; column tap 2 is as far on the other side.
-    step: isize,
-}
+pub(super) struct Taps([[*const f32; 3]; 3]);
 
 impl Taps {
     /// Returns the image of a tap at column `x` of the tile.
     #[inline(always)]
     pub(super) const fn at(&self, tap: usize, x: usize) -> *const f32 {
-        self.rows[tap / 3].wrapping_offset((1 - (tap % 3) as isize) * self.step).wrapping_add(x)
+        self.0[tap / 3][tap % 3].wrapping_add(x)
     }
 }
 
@@ -96,7 +94,7 @@ impl Adjoint {
     /// Returns room for up to `rows` rows of `maps` maps.
     pub(super) fn new(size: Size, rows: usize, maps: usize) -> Self {
         let tiles = size.columns.div_ceil(SPAN);
-        let nothing = Taps { rows: [std::ptr::null(); 3], step: 0 };
+        let nothing = Taps([[std::ptr::null(); 3]; 3]);
         let taps = vec![nothing; rows * tiles * maps];
         let sums = Buffer::any(rows * maps * 3 * length(size));
         Self {
@@ -106,8 +104,8 @@ impl Adjoint {
             taps,
             inner_ends: vec![1; maps],
             sums,
-            records: Buffer::any(rows * maps * 3 * RECORD),
-            zeros: Buffer::zeros(length(size).max(RECORD)),
+            records: Buffer::any(rows * maps * 3 * record(size)),
+            zeros: Buffer::zeros(length(size).max(record(size))),
         }
     }
 
@@ -147,14 +145,17 @@ impl Adjoint {
         }
         let inner_end = inner_end(self.size, delta.dilation);
         self.inner_ends[map] = inner_end;
+        let half = record(self.size) / 2;
         for tile in 0..self.tiles {
-            self.taps[(row * self.tiles + tile) * self.maps + map] = if tile > 0 && tile < inner_end {
-                Taps { rows: sources.map(|from| from.row.wrapping_add(tile * SPAN)), step: delta.dilation as isize }
-            } else {
-                let middle = (EDGES + edge(tile, inner_end)) * SPAN;
-                let step = -((EDGES * SPAN) as isize);
-                Taps { rows: sources.map(|from| from.record.wrapping_add(middle)), step }
-            };
+            self.taps[(row * self.tiles + tile) * self.maps + map] = Taps(sources.map(|from| {
+                let middle = from.row.wrapping_add(tile * SPAN);
+                if tile > 0 && tile < inner_end {
+                    [middle.wrapping_add(delta.dilation), middle, middle.wrapping_sub(delta.dilation)]
+                } else {
+                    let outer = from.record.wrapping_add(edge(tile, inner_end) * SPAN);
+                    [outer, middle, outer.wrapping_add(half)]
+                }
+            }));
         }
     }
 
@@ -172,11 +173,11 @@ impl Adjoint {
             a.fma(L::splat(1.0), b).store(&mut sum[x..]);
         }
         let row = sum.as_ptr().wrapping_add(MARGIN);
-        let record = &mut self.records[place * RECORD..][..RECORD];
+        let images = &mut self.records[place * record(self.size)..][..record(self.size)];
         // From the two rows again: a row that was written a moment ago cannot be read at shifted places without waiting.
         // SAFETY: rows with their margins, zero beyond the last pixel; the caller's promise.
-        unsafe { write_record::<L, 2>(self.size, rows, record, delta) };
-        Source { row, record: record.as_ptr() }
+        unsafe { write_record::<L, 2>(self.size, rows, images, delta) };
+        Source { row, record: images.as_ptr() }
     }
 }
 
@@ -196,12 +197,13 @@ const fn edge(tile: usize, inner_end: usize) -> usize {
 /// # Safety
 /// The rows have margins of more than the dilation on both sides of their padded columns, zero beyond the last pixel.
 #[inline(always)]
-unsafe fn write_record<L: Lanes, const R: usize>(size: Size, rows: [*const f32; R], record: &mut [f32], delta: &Delta) {
+unsafe fn write_record<L: Lanes, const R: usize>(size: Size, rows: [*const f32; R], images: &mut [f32], delta: &Delta) {
     let inner_end = inner_end(size, delta.dilation);
+    let (before, behind) = images.split_at_mut(record(size) / 2);
     for tile in std::iter::once(0).chain(inner_end..size.columns.div_ceil(SPAN)) {
-        let images = &mut record[edge(tile, inner_end) * SPAN..];
+        let at = edge(tile, inner_end) * SPAN;
         // SAFETY: the caller's promise.
-        unsafe { shift::<L, R>(size, (rows, tile * SPAN), images, delta.dilation, delta.border) };
+        unsafe { shift::<L, R>(size, (rows, tile * SPAN), [&mut before[at..], &mut behind[at..]], delta) };
     }
 }
 
@@ -210,40 +212,36 @@ const fn length(size: Size) -> usize {
     size.padded() + 2 * MARGIN
 }
 
-/// Writes the three images of one row tap, [`EDGES`] tiles apart, for the tile that begins at column `first`, from that row
-/// or the sum of two.
+/// Writes the images of both outer column taps for the tile that begins at column `first`, from that row or the sum of two.
 ///
 /// # Safety
-/// The rows have margins of more than `d` columns on both sides of their padded columns.
+/// As [`write_record`].
 #[inline(always)]
 unsafe fn shift<L: Lanes, const R: usize>(
     size: Size,
     (rows, first): ([*const f32; R], usize),
-    images: &mut [f32],
-    d: usize,
-    border: Border,
+    images: [&mut [f32]; 2],
+    delta: &Delta,
 ) {
-    let columns = size.columns;
+    let (columns, d, repeated) = (size.columns, delta.dilation, delta.border.repeated());
     let end = (size.padded() - first).min(SPAN);
-    for kx in 0..3 {
-        let image = &mut images[kx * EDGES * SPAN..][..end];
+    // As `readers` has it: the pixels that a reflected reading hits, and where it came from.
+    let reflections = [
+        (1 - repeated..(d + 1 - repeated).min(columns), d - repeated),
+        (columns + repeated - 1 - d..columns + repeated - 1, 2 * columns + repeated - 2 - d),
+    ];
+    for (side, (image, (hit, mirror))) in images.into_iter().zip(reflections).enumerate() {
+        let image = &mut image[..end];
         for x in (0..end).step_by(L::N) {
-            let at = |row: *const f32| row.wrapping_add(first + d + x).wrapping_sub(kx * d);
+            let at = |row: *const f32| row.wrapping_add(first + d + x).wrapping_sub(2 * side * d);
             // SAFETY: the caller's promise.
             let values = rows.map(|row| unsafe { L::read(at(row)) });
             let sum = if R == 2 { values[0].fma(L::splat(1.0), values[1]) } else { values[0] };
             sum.store(&mut image[x..]);
         }
-        if kx == 2 && first + end > columns {
+        if side == 1 && first + end > columns {
             image[columns.saturating_sub(first)..].fill(0.0);
         }
-        // As `readers` has it: the pixels that a reflected reading hits, and where it came from.
-        let repeated = border.repeated();
-        let (hit, mirror) = match kx {
-            0 => (1 - repeated..(d + 1 - repeated).min(columns), d - repeated),
-            1 => (0..0, 0),
-            _ => (columns + repeated - 1 - d..columns + repeated - 1, 2 * columns + repeated - 2 - d),
-        };
         for q in hit.start.max(first)..hit.end.min(first + end) {
             // SAFETY: a pixel of each row.
             let values = rows.map(|row| unsafe { row.wrapping_add(mirror - q).read() });
@@ -292,8 +290,8 @@ unsafe fn finish_delta_body<L: Lanes>(delta: &Delta, maps: View, rows: Range<usi
     for y in rows {
         // SAFETY: the caller's promise; the row has its margins, now zero.
         unsafe {
-            let record = delta.edges.row_mut(y, delta.member);
-            write_record::<L, 1>(maps.size, [delta.gradients.at(y, delta.channel).cast_const()], record, delta);
+            let images = delta.edges.row_mut(y, delta.member);
+            write_record::<L, 1>(maps.size, [delta.gradients.at(y, delta.channel).cast_const()], images, delta);
         }
     }
 }

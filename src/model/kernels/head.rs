@@ -128,13 +128,13 @@ impl<'a> Head<'a> {
     /// As the function [`start`].
     #[inline(always)]
     fn start<L: Lanes>(&self, y: usize, channel: usize, gradients: &mut [f32]) {
-        gradients.fill(0.0);
-        for class in 0..self.net.classes {
-            let weight = L::splat(self.weights[class * self.net.channels() + channel]);
-            let upstream = self.row(class, y);
-            for x in (0..gradients.len()).step_by(L::N) {
-                L::load(&upstream[x..]).fma(weight, L::load(&gradients[x..])).store(&mut gradients[x..]);
+        for x in (0..gradients.len()).step_by(L::N) {
+            let mut sum = L::splat(0.0);
+            for class in 0..self.net.classes {
+                let weight = L::splat(self.weights[class * self.net.channels() + channel]);
+                sum = L::load(&self.row(class, y)[x..]).fma(weight, sum);
             }
+            sum.store(&mut gradients[x..]);
         }
     }
 

@@ -110,13 +110,18 @@ pub(super) fn add_border(row: &mut [f32], size: Size, border: Border) {
     row[MARGIN + columns..].fill(0.0);
     let reach = border.reach(columns);
     let (left, pixels) = row.split_at_mut(MARGIN);
-    for (beyond, &value) in left.iter_mut().rev().zip(&pixels[columns - reach..columns]) {
-        *beyond = value;
-    }
     let (pixels, right) = pixels.split_at_mut(columns);
-    for (beyond, &value) in right[..MARGIN].iter_mut().zip(pixels[..reach].iter().rev()) {
-        *beyond = value;
+    let (first, last) = (&pixels[columns - reach..], &pixels[..reach]);
+    // Nearly always a whole margin: then the length is known when this is compiled.
+    if let (Some(left), Some(right)) = (left.first_chunk_mut::<MARGIN>(), right.first_chunk_mut::<MARGIN>())
+        && let (Some(first), Some(last)) = (first.first_chunk::<MARGIN>(), last.last_chunk::<MARGIN>())
+    {
+        *left = std::array::from_fn(|i| first[MARGIN - 1 - i]);
+        *right = std::array::from_fn(|i| last[MARGIN - 1 - i]);
+        return;
     }
+    left.iter_mut().rev().zip(first).for_each(|(beyond, &value)| *beyond = value);
+    right[..MARGIN].iter_mut().zip(last.iter().rev()).for_each(|(beyond, &value)| *beyond = value);
 }
 
 /// Where the rows of some [`Maps`] lie: an address that several threads use at once.
