@@ -5,10 +5,10 @@
 //! Forensic Science International 117, 2001), at the temporal squama down to 2 mm (textbooks); oval foramen 5 to 8 mm long,
 //! jugular foramen 8 to 12 mm, carotid canal 5 to 7 mm wide (textbooks of skull-base anatomy); sutures below 1.5 mm wide
 //! in adults. Densities: a public head scan with pixels of 1.25 mm in slices of 4 mm has its bone's mode at 1320 HU, one
-//! twentieth of it above 1615 HU, and a median of 1200 HU in the vault: tables of 1820 to 1850 HU, thick enough to
-//! show behind that blur, and diploe that is dense but for lakes of marrow; enamel has more than 2000 HU (textbooks). These ranges are set
-//! so, not published, and are narrow because the tube's voltage alone moves the mode by a tenth to either side. How far
-//! brow, temples, parietal and occipital bones stand out is set by eye, a few millimetres.
+//! twentieth of it above 1615 HU, and a median of 1200 HU in the vault: tables of 1820 to 1850 HU, thick enough to show
+//! behind that blur, and diploe that is dense but for lakes of marrow; enamel has more than 2000 HU (textbooks). These
+//! ranges are set so, not published, and are narrow because the tube's voltage alone moves the mode by a tenth to either
+//! side. How far brow, temples, parietal and occipital bones stand out is set by eye, a few millimetres.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
