@@ -21,12 +21,14 @@ use crate::space::DVec3;
 
 /// What lies between the nose and the cells beside it, folded.
 const CAVITY: [[f64; 3]; 2] = [[-1.0, -83.0, -83.0], [18.0, -33.0, -37.0]];
+const LABYRINTH: [[f64; 3]; 2] = [[1.5, -78.0, -45.0], [15.0, -38.0, -27.0]];
+const WALLS: [[f64; 3]; 2] = [[-1.0, -97.0, -86.0], [21.0, -31.0, -17.0]];
 const SEPTUM: [[f64; 3]; 2] = [[-1.0, -81.0, -81.0], [5.0, -35.0, -35.0]];
 /// Half of the thickness of the septum's bone, and of the plates that the turbinates curl around, mm.
 const SEPTUM_MM: f64 = 0.7;
 const PLATE_MM: f64 = 0.4;
 /// Density of those plates, HU: too thin and porous for an engineer's model, which leaves them out.
-pub(super) const PLATE_HU: f64 = 600.0;
+pub(super) const PLATE_HU: f64 = 400.0;
 /// Half of the thickness of the walls between air cells, mm.
 const SEPTA_MM: f64 = 0.35;
 /// Mucosa on the septum, mm.
@@ -112,10 +114,12 @@ impl Nose {
     }
 
     /// Returns the distance to the side walls and the bridge.
-    pub(super) fn walls(&self, q: DVec3) -> f64 {
-        let inside = self.cavity(q);
-        let walls = smooth_max((inside - self.wall_mm(q)).max(-inside), -77.0 - q.y, 2.0);
-        walls.min(nasal_bridge(DVec3::new(q.x.abs(), q.y, q.z)))
+    pub(super) fn walls(&self, f: DVec3, q: DVec3) -> f64 {
+        within(f, WALLS, || {
+            let inside = self.cavity(q);
+            let walls = smooth_max((inside - self.wall_mm(q)).max(-inside), -77.0 - q.y, 2.0);
+            walls.min(nasal_bridge(f))
+        })
     }
 
     /// Returns the distance to the sheets that the turbinates are wound from, and half of the thickness of their mucosa.
@@ -184,15 +188,19 @@ impl Nose {
     }
 
     /// Returns the distance to the air cells between the orbits, negative inside a cell.
-    pub(super) fn cells(&self, q: DVec3) -> f64 {
-        let labyrinth = self.labyrinth(q);
-        if labyrinth > 1.0 { labyrinth } else { labyrinth.max(self.septa(q)) }
+    pub(super) fn cells(&self, f: DVec3, q: DVec3) -> f64 {
+        within(f, LABYRINTH, || {
+            let labyrinth = self.labyrinth(q);
+            if labyrinth > 1.0 { labyrinth } else { labyrinth.max(self.septa(q)) }
+        })
     }
 
     /// Returns the distance to the walls of those cells, negative in the bone.
-    pub(super) fn cell_walls(&self, q: DVec3) -> f64 {
-        let labyrinth = self.labyrinth(q);
-        if labyrinth > 2.0 { labyrinth - 0.7 } else { (labyrinth - 0.7).max(-labyrinth.max(self.septa(q))) }
+    pub(super) fn cell_walls(&self, f: DVec3, q: DVec3) -> f64 {
+        within(f, LABYRINTH, || {
+            let labyrinth = self.labyrinth(q);
+            if labyrinth > 2.0 { labyrinth - 0.7 } else { (labyrinth - 0.7).max(-labyrinth.max(self.septa(q))) }
+        })
     }
 
     /// Returns the depth of a point in the walls between cells: space divided among centres that stray from a lattice, some
@@ -240,7 +248,7 @@ mod tests {
                 let (x, y, z) = (i % SIZE[0], i / SIZE[0] % SIZE[1], i / SIZE[0] / SIZE[1]);
                 DVec3::new(2.0 + 0.4 * x as f64, -78.0 + 0.4 * y as f64, -45.0 + 0.4 * z as f64)
             };
-            let mut air: Vec<bool> = (0..SIZE.iter().product()).map(|i| nose.cells(at(i)) < 0.0).collect();
+            let mut air: Vec<bool> = (0..SIZE.iter().product()).map(|i| nose.cells(at(i), at(i)) < 0.0).collect();
             let (all, mut largest, mut cells) = (air.iter().filter(|&&air| air).count(), 0, 0);
             while let Some(start) = air.iter().position(|&air| air) {
                 let (mut open, mut size) = (vec![start], 0);

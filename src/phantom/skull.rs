@@ -220,7 +220,7 @@ impl Skull {
         let f = DVec3::new(q.x.abs(), q.y, q.z);
         let air = self.frontal_sinus(q).min(self.cheek_air(q)).min(sphenoid_sinus(f));
         match &self.nose {
-            Some(nose) => air.min(nose.air(f, q)).min(nose.cells(q)),
+            Some(nose) => air.min(nose.air(f, q)).min(nose.cells(f, q)),
             None => air.min(nasal_air(f, q)),
         }
     }

@@ -61,7 +61,7 @@ impl Skull {
             add(within(f, BROW, || brow(f)), Make::Shelled, FILLET_MM);
             let orbit = within(f, ORBIT, || orbit_wall(f, self.anatomy.orbit_scale));
             add(orbit, Make::Compact, FILLET_MM);
-            let jaw = within(f, UPPER_JAW, || smooth_min(upper_jaw(f), nose.walls(q), 3.0));
+            let jaw = within(f, UPPER_JAW, || smooth_min(upper_jaw(f), nose.walls(f, q), 3.0));
             add(jaw, Make::Shelled, 3.0);
         }
         add(within(f, CHEEK, || cheek_bone(f)), Make::Shelled, 2.0);
@@ -80,7 +80,7 @@ impl Skull {
         bone.hollow_mm = cavities * scale;
         let hollow = cavities.min(within(f, FORAMEN, || self.foramen(q))).min(detail.openings(f, q.x > 0.0));
         bone.distance_mm = grown.max(-hollow * scale);
-        let piece = detail.pieces(f).min(nose.septum(f, q)).min(nose.cell_walls(q)) * scale;
+        let piece = detail.pieces(f).min(nose.septum(f, q)).min(nose.cell_walls(f, q)) * scale;
         if piece < bone.distance_mm {
             bone = Bone { distance_mm: piece, make: Make::Compact, ..bone };
         }

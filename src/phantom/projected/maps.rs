@@ -213,7 +213,7 @@ mod tests {
                     bone(painter.densities(index, painter.body.sample(painter.world(index + away)).hu))
                 });
                 let truth = points.sum::<f64>() / 1024.0;
-                let off = bone(painter.average_of_cubes(index)) - truth;
+                let off = bone(painter.average_of_cubes(index, painter.body.sample(world))) - truth;
                 let off_by_points = bone(painter.average_of_points(index)) - truth;
                 (squares, old, bias, count) =
                     (squares + off * off, old + off_by_points * off_by_points, bias + off, count + 1);
