@@ -5,16 +5,17 @@
 //! Forensic Science International 117, 2001), at the temporal squama down to 2 mm (textbooks); oval foramen 5 to 8 mm long,
 //! jugular foramen 8 to 12 mm, carotid canal 5 to 7 mm wide (textbooks of skull-base anatomy); sutures below 1.5 mm wide
 //! in adults. Densities: a public head scan with pixels of 1.25 mm in slices of 4 mm has its bone's mode at 1320 HU, one
-//! twentieth of it above 1615 HU, and a median of 1200 HU in the vault: tables of 1550 to 2050 HU, and diploe that is far
-//! from empty; enamel has more than 2000 HU (textbooks). These ranges are set so, not published. How far brow, temples,
-//! parietal and occipital bones stand out is set by eye, a few millimetres.
+//! twentieth of it above 1615 HU, and a median of 1200 HU in the vault: tables of 1820 to 1850 HU, thick enough to show
+//! behind that blur, and diploe that is dense but for lakes of marrow; enamel has more than 2000 HU (textbooks). These
+//! ranges are set so, not published, and are narrow because the tube's voltage alone moves the mode by a tenth to either
+//! side. How far brow, temples, parietal and occipital bones stand out is set by eye, a few millimetres.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
     shape::{fold_mm, segment, smooth_min, smooth_step, tube, wave, within},
-    visage::{canal, ethmoid_box, ethmoid_cells},
+    visage::canal,
 };
 use crate::{numeric::Stream, space::DVec3};
 
@@ -82,9 +83,9 @@ pub struct Detail {
     pub table_mm: f64,
     /// The tables of the vault, and thin bone.
     pub compact_hu: f64,
-    /// The diploe between them: nearly full of marrow in some heads, nearly compact in others.
+    /// The diploe between them, where it is dense.
     pub diploe_hu: f64,
-    /// Its patches rich in marrow, as a share of that.
+    /// Its lakes of marrow, as a share of that; the spongy bone's are half as much thinner.
     pub marrow: f64,
     /// Spongy bone of face, jaws and spine.
     pub spongy_hu: f64,
@@ -126,11 +127,11 @@ impl Detail {
             relief_mm: [draw(1.0, 3.5), draw(0.5, 2.0), draw(1.0, 4.0), draw(1.0, 5.0), draw(3.0, 6.5)],
             lopsided: [draw(-0.4, 0.4), draw(-0.4, 0.4), draw(-0.4, 0.4), draw(-0.4, 0.4), draw(-0.3, 0.3)],
             temple_thin_mm: draw(1.2, 2.6),
-            table_mm: draw(1.2, 2.0),
-            compact_hu: draw(1550.0, 2050.0),
-            diploe_hu: draw(350.0, 950.0),
-            marrow: draw(0.4, 0.8),
-            spongy_hu: draw(450.0, 850.0),
+            table_mm: draw(2.0, 2.06),
+            compact_hu: draw(1820.0, 1850.0),
+            diploe_hu: draw(1020.0, 1150.0),
+            marrow: draw(0.25, 0.5),
+            spongy_hu: draw(450.0, 750.0),
             petrous_hu: draw(1850.0, 2250.0),
             tooth_hu: [draw(1500.0, 1900.0), draw(2300.0, 2900.0)],
             grain: draw(0.0, 4e9) as u32,
@@ -170,12 +171,6 @@ impl Detail {
         parietal + frontal + brow + back - height(4) * bump(d, TEMPLE, 0.62)
     }
 
-    /// Returns the distance to the walls of the air cells between the orbits, in the face's coordinates.
-    pub(super) fn ethmoid_walls(&self, f: DVec3) -> f64 {
-        let labyrinth = ethmoid_box(f);
-        if labyrinth > 6.0 { labyrinth } else { (labyrinth - 0.8).max(-ethmoid_cells(f, self.cell_mm + 1.5)) }
-    }
-
     /// Returns the distance to the nearest suture of the vault, mm, negative inside.
     pub(super) fn suture(&self, p: DVec3) -> f64 {
         let saw = |along: f64, length: f64| {
@@ -212,10 +207,13 @@ impl Detail {
         oval.min(spinous).min(jugular).min(carotid).min(hearing).min(hypoglossal).min(optic)
     }
 
-    /// Returns the distance to the further pieces of bone: styloid and pterygoid processes, clinoids, the nasal septum.
-    pub(super) fn pieces(&self, f: DVec3, q: DVec3) -> f64 {
+    /// Returns the distance to the further pieces of bone: styloid and pterygoid processes, clinoids, the crest above the
+    /// nose inside the skull.
+    pub(super) fn pieces(&self, f: DVec3) -> f64 {
         let beside = within(f, [[-1.0, -36.0, -93.0], [46.0, 2.0, -26.0]], || self.processes(f));
-        beside.min(within(f, [[-1.0, -81.0, -81.0], [5.0, -35.0, -19.0]], || self.septum(q)))
+        beside.min(within(f, [[-1.0, -65.0, -37.0], [3.0, -55.0, -19.0]], || {
+            tube(f, DVec3::new(0.0, -62.0, -34.0), DVec3::new(0.0, -58.0, -22.0), [2.6, 1.4])
+        }))
     }
 
     fn processes(&self, f: DVec3) -> f64 {
@@ -227,17 +225,8 @@ impl Detail {
         smooth_min(styloid.min(plate), clinoid.min(back), 1.0)
     }
 
-    /// The nasal septum, and the crest above it inside the skull.
-    fn septum(&self, q: DVec3) -> f64 {
-        // A plate that bows to one side in the middle of its height.
-        let bow = self.septum_mm * (1.0 - ((q.z + 58.0) / 20.0) * ((q.z + 58.0) / 20.0)).max(0.0);
-        let septum = ((q.x - bow).abs() - 0.8).max((q.y + 58.0).abs() - 22.0).max((q.z + 58.0).abs() - 22.0);
-        let galli = tube(q, DVec3::new(0.0, -62.0, -34.0), DVec3::new(0.0, -58.0, -22.0), [2.6, 1.4]);
-        septum.min(galli)
-    }
-
     /// Returns a number from 0 to 1 of this head for a place in a lattice.
-    fn noise(&self, [x, y, z]: [i64; 3]) -> f64 {
+    pub(super) fn noise(&self, [x, y, z]: [i64; 3]) -> f64 {
         let mut bits = self.grain;
         for part in [x, y, z] {
             bits = (bits ^ part as u32).wrapping_mul(0x9E37_79B1);
@@ -267,9 +256,9 @@ impl Detail {
         (radius - away.length()).max(-border) * self.cell_mm
     }
 
-    /// Returns the distance to the patches of the diploe that are rich in marrow, mm, negative inside.
+    /// Returns the distance to the lakes of marrow in diploe and spongy bone, a third of them, mm, negative inside.
     pub(super) fn marrow(p: DVec3) -> f64 {
-        0.8 - fold_mm(p, 23.0).abs()
+        0.8 - fold_mm(p, 23.0)
     }
 }
 

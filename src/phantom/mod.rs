@@ -19,6 +19,7 @@ mod detail;
 mod engineer;
 mod face;
 mod metal;
+mod nose;
 mod params;
 mod preview;
 mod projected;
@@ -124,7 +125,7 @@ pub struct DefectTruth {
 /// # Errors
 /// Usage when the chosen field holds no bone, or the samples are too coarse to see the missing piece.
 pub fn simulate(params: &PhantomParams, seed: Seed) -> Result<Phantom> {
-    let scanner = Scanner::draw(&mut seed.stream("scanner", 0));
+    let scanner = Scanner::draw(&mut seed.stream("scanner", 0)).with_rest(params.scanner);
     let scene = draw_scene(seed, scanner.rest_hu, params);
     let protocol = params.protocol(&mut seed.stream("protocol", 0));
     let machine = protocol.as_ref().map(|protocol| protocol.machine);
@@ -173,7 +174,7 @@ pub fn simulate_skull(params: &PhantomParams, skull: &Volume<u8>, seed: Seed) ->
     let Some(protocol) = params.protocol(&mut seed.stream("protocol", 0)) else {
         return Err(Fault::usage("a skull given as a label needs `scanner: projected`"));
     };
-    let scanner = Scanner::draw(&mut seed.stream("scanner", 0));
+    let scanner = Scanner::draw(&mut seed.stream("scanner", 0)).with_rest(params.scanner);
     let body = Solid::new(skull, scanner.rest_hu, seed)?;
     let (size, spacing_mm) = params.sampling(Some(protocol.machine), &mut seed.stream("sampling", 0));
     let spacing_mm = DVec3::from_array(spacing_mm);

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{blur::blur_slice, sampling::average_voxel, scene::Scene, streak::Streaks};
+use super::{blur::blur_slice, params::ScannerKind, sampling::average_voxel, scene::Scene, streak::Streaks};
 use crate::{
     numeric::{Seed, Stream},
     space::{DVec3, Grid},
@@ -46,6 +46,13 @@ impl Scanner {
             streak_hu: draw(150.0, 500.0),
             rest_hu: draw(100.0, 500.0),
         }
+    }
+
+    /// Returns the scanner with the head-rest that it has: where views are taken through it, it is built to be seen through,
+    /// fibre and foam of half the density.
+    pub(super) fn with_rest(self, kind: ScannerKind) -> Self {
+        let share = if kind == ScannerKind::Projected { 0.5 } else { 1.0 };
+        Self { rest_hu: share * self.rest_hu, ..self }
     }
 
     /// Returns the standard deviation of the noise in slices of a thickness, HU: photons go with thickness.

@@ -13,6 +13,7 @@ use super::{
     detail::Detail,
     face::{ear_canal, eyeball, orbit},
     metal::{METAL_HU, Metal},
+    nose::PLATE_HU,
     shape::{ellipsoid, fold_mm, smooth_max, smooth_min, tube, within},
     skull::{Bone, Braincase, Make, Skull},
     surgery::DRAIN_HU,
@@ -208,6 +209,7 @@ impl Scene {
                 }
             }
             Make::Shelled if choice.inside(-bone.distance_mm - 1.7) => detail.compact_hu,
+            Make::Shelled if choice.inside(Detail::marrow(p)) => detail.spongy_hu * (0.5 + 0.5 * detail.marrow),
             Make::Shelled => detail.spongy_hu,
         }
     }
@@ -260,11 +262,16 @@ impl Scene {
                 choice.note(hollow);
             } else {
                 let full = a.sinus_fluid[usize::from(q.x < 0.0)];
-                if choice.inside(self.skull.cheek_air(f)) {
+                if choice.inside(self.skull.cheek_air(q)) {
                     return if full { 18.0 } else { AIR_HU };
                 }
                 if choice.inside(self.skull.sinuses(q).min(ear_canal(f))) {
                     return AIR_HU;
+                }
+                if let Some(nose) = &self.skull.nose
+                    && choice.inside(nose.plates(f, q))
+                {
+                    return PLATE_HU;
                 }
             }
             let throat = tube(f, DVec3::new(0.0, -26.0, -62.0), DVec3::new(0.0, -2.0, -150.0), [7.0, 8.0]);
@@ -317,7 +324,7 @@ fn brain_hu(p: DVec3, below_mm: f64, choice: &mut impl Decide) -> f64 {
     // Grey matter lines the surface and the sulci, and lies in the middle.
     let ribbon = (fold - 3.4).max(deep - 3.0).min(below_mm - 5.5);
     let nuclei = ellipsoid(DVec3::new(p.x.abs() - 18.0, p.y, p.z - 2.0), DVec3::new(9.0, 19.0, 11.0));
-    if choice.inside_soft(ribbon.min(nuclei)) { 38.0 } else { 29.0 }
+    if choice.inside_soft(ribbon.min(nuclei)) { 40.0 } else { 33.0 }
 }
 
 /// Returns the distance to the shell of the head-rest, in the world's axes from the middle of the head, mm.

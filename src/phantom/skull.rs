@@ -17,9 +17,10 @@ use super::{
         cheek, clivus, ear_canal, frontal_bulk, mandible, mastoid, maxilla, maxillary_sinus, nasal_air, nose, orbit,
         orbit_wall, petrous, sphenoid_sinus, spine,
     },
+    nose::Nose,
     shape::{ellipsoid, rounded_box, smooth_max, smooth_step, tube},
     teeth::Tooth,
-    visage::{ethmoid_cells, maxillary_pyramid},
+    visage::maxillary_pyramid,
 };
 use crate::space::DVec3;
 
@@ -71,6 +72,8 @@ pub(super) struct Skull {
     pub(super) anatomy: Anatomy,
     /// Finer anatomy, when it was chosen.
     pub(super) detail: Option<Detail>,
+    /// The nose of the finer anatomy.
+    pub(super) nose: Option<Nose>,
     /// Roots of the teeth present: upper or lower, position in the folded face.
     teeth: Vec<DVec3>,
     /// The teeth of the finer anatomy.
@@ -98,7 +101,7 @@ impl Skull {
         let per_mm = [anatomy.front_share, 1.0 - anatomy.front_share]
             .map(|share| DVec3::new(across, anatomy.length_mm * share, anatomy.height_mm).recip());
         let floor = (1.0 + anatomy.base_slope * anatomy.base_slope).sqrt().recip();
-        Self { anatomy, detail: None, teeth, fine_teeth: Vec::new(), per_mm, floor }
+        Self { anatomy, detail: None, nose: None, teeth, fine_teeth: Vec::new(), per_mm, floor }
     }
 
     /// Returns the skull with finer anatomy, if there is any.
@@ -109,7 +112,7 @@ impl Skull {
         let fine_teeth = Tooth::all(self.anatomy.missing_teeth, |which| detail.jitter(which));
         // As in the simple anatomy: the middle of root and crown together.
         let teeth = fine_teeth.iter().map(|tooth| tooth.middle()).collect();
-        Self { detail: Some(detail), teeth, fine_teeth, ..self }
+        Self { nose: Some(Nose::of(&detail)), detail: Some(detail), teeth, fine_teeth, ..self }
     }
 
     /// Returns the point in the coordinates in which the face was designed.
@@ -162,8 +165,8 @@ impl Skull {
             return bone;
         }
         let q = self.face_from_head(p);
-        if let Some(detail) = &self.detail {
-            return self.fine_bone(detail, q, shell);
+        if let (Some(detail), Some(nose)) = (&self.detail, &self.nose) {
+            return self.fine_bone((detail, nose), q, shell);
         }
         let scale = self.anatomy.face_scale * self.anatomy.face_height;
         let f = DVec3::new(q.x.abs(), q.y, q.z);
@@ -215,13 +218,20 @@ impl Skull {
     /// Returns the distance to the nearest space that holds air (or sinus fluid), in face units, negative inside.
     pub(super) fn sinuses(&self, q: DVec3) -> f64 {
         let f = DVec3::new(q.x.abs(), q.y, q.z);
-        let air = self.frontal_sinus(q).min(self.cheek_air(f)).min(sphenoid_sinus(f)).min(nasal_air(f, q));
-        self.detail.as_ref().map_or(air, |detail| air.min(ethmoid_cells(f, detail.cell_mm + 1.5)))
+        let air = self.frontal_sinus(q).min(self.cheek_air(q)).min(sphenoid_sinus(f));
+        match &self.nose {
+            Some(nose) => air.min(nose.air(f, q)).min(nose.cells(f, q)),
+            None => air.min(nasal_air(f, q)),
+        }
     }
 
     /// Returns the distance to the maxillary sinus, in face units, negative inside.
-    pub(super) fn cheek_air(&self, f: DVec3) -> f64 {
-        if self.detail.is_some() { maxillary_pyramid(f, self.anatomy.orbit_scale) } else { maxillary_sinus(f) }
+    pub(super) fn cheek_air(&self, q: DVec3) -> f64 {
+        let f = DVec3::new(q.x.abs(), q.y, q.z);
+        match &self.nose {
+            Some(nose) => maxillary_pyramid(f, self.anatomy.orbit_scale, || nose.beyond_wall(q)),
+            None => maxillary_sinus(f),
+        }
     }
 
     fn frontal_sinus(&self, q: DVec3) -> f64 {

@@ -11,8 +11,9 @@
 
 use super::{
     detail::Detail,
-    face::{clivus, frontal_bulk, mastoid, nose, orbit, orbit_wall, petrous},
-    shape::{ellipsoid, from_whole, rounded_box, segment, smooth_max, smooth_min, tube, wave, within},
+    face::{clivus, frontal_bulk, mastoid, orbit, orbit_wall, petrous},
+    nose::Nose,
+    shape::{ellipsoid, rounded_box, segment, smooth_max, smooth_min, tube, within},
     skull::{Bone, Make, Skull},
     teeth::Tooth,
 };
@@ -41,7 +42,7 @@ const PYRAMID: [[f64; 3]; 2] = [[11.0, -86.0, -82.0], [47.0, -34.0, -43.0]];
 
 impl Skull {
     /// Returns the bone below the vault, whose own shell is at `shell_mm`: everything but the teeth's neighbours is smooth.
-    pub(super) fn fine_bone(&self, detail: &Detail, q: DVec3, shell_mm: f64) -> Bone {
+    pub(super) fn fine_bone(&self, (detail, nose): (&Detail, &Nose), q: DVec3, shell_mm: f64) -> Bone {
         let scale = self.anatomy.face_scale * self.anatomy.face_height;
         let f = DVec3::new(q.x.abs(), q.y, q.z);
         let mut bone = Bone { distance_mm: shell_mm, make: Make::Vault, hollow_mm: f64::INFINITY };
@@ -60,7 +61,7 @@ impl Skull {
             add(within(f, BROW, || brow(f)), Make::Shelled, FILLET_MM);
             let orbit = within(f, ORBIT, || orbit_wall(f, self.anatomy.orbit_scale));
             add(orbit, Make::Compact, FILLET_MM);
-            let jaw = within(f, UPPER_JAW, || smooth_min(upper_jaw(f), nose(f), 3.0));
+            let jaw = within(f, UPPER_JAW, || smooth_min(upper_jaw(f), nose.walls(f, q), 3.0));
             add(jaw, Make::Shelled, 3.0);
         }
         add(within(f, CHEEK, || cheek_bone(f)), Make::Shelled, 2.0);
@@ -79,7 +80,7 @@ impl Skull {
         bone.hollow_mm = cavities * scale;
         let hollow = cavities.min(within(f, FORAMEN, || self.foramen(q))).min(detail.openings(f, q.x > 0.0));
         bone.distance_mm = grown.max(-hollow * scale);
-        let piece = detail.pieces(f, q).min(detail.ethmoid_walls(f)) * scale;
+        let piece = detail.pieces(f).min(nose.septum(f, q)).min(nose.cell_walls(f, q)) * scale;
         if piece < bone.distance_mm {
             bone = Bone { distance_mm: piece, make: Make::Compact, ..bone };
         }
@@ -111,9 +112,10 @@ fn upper_jaw(f: DVec3) -> f64 {
 }
 
 /// The air of the cheek: a pyramid under the orbit, beside the nose, above the teeth.
-pub(super) fn maxillary_pyramid(f: DVec3, orbit_scale: f64) -> f64 {
+/// `beyond_nose` returns the distance to the space behind the nose's side wall.
+pub(super) fn maxillary_pyramid(f: DVec3, orbit_scale: f64, beyond_nose: impl FnOnce() -> f64) -> f64 {
     within(f, PYRAMID, || {
-        let jaw = smooth_max(jaw_mass(f) + SINUS_WALL_MM, 15.4 - f.x, 3.0);
+        let jaw = smooth_max(jaw_mass(f) + SINUS_WALL_MM, smooth_max(beyond_nose(), 11.5 - f.x, 3.0), 3.0);
         let below = smooth_max(SINUS_WALL_MM - orbit(f, orbit_scale), -79.0 - f.z, 3.0);
         smooth_max(jaw, below, 4.0).max(f.z + 46.0)
     })
@@ -180,25 +182,6 @@ fn vertebrae(f: DVec3) -> f64 {
     let beside = (p.x - 26.0).max(9.0 - p.y).max(p.y - 61.0);
     let next = if level < 0.0 || p.z < 0.0 { (0.5 * LEVEL_MM + 1.0 - p.z.abs()).max(beside) } else { f64::INFINITY };
     top.min(smooth_min(body, arch, 2.0)).min(next)
-}
-
-/// Returns the distance to the air cells between the orbits, negative inside a cell.
-pub(super) fn ethmoid_cells(f: DVec3, cell_mm: f64) -> f64 {
-    let labyrinth = ethmoid_box(f);
-    if labyrinth > 6.0 {
-        return labyrinth;
-    }
-    // A bent lattice, its rows shifted against each other.
-    let near = |v: f64| from_whole(v / cell_mm);
-    let bend = DVec3::new(wave(f.y / 29.0), wave(f.z / 23.0), wave(f.y / 21.0 + 0.3)) * 2.0;
-    let p = f + bend;
-    let away = DVec3::new(near(p.x - 8.0), near(p.y), near(p.z + 0.5 * p.x)).length();
-    labyrinth.max((away - 0.47) * cell_mm * 0.9)
-}
-
-/// Returns the distance to the labyrinth that holds those cells.
-pub(super) fn ethmoid_box(f: DVec3) -> f64 {
-    rounded_box(f - DVec3::new(8.0, -58.0, -36.0), DVec3::new(4.6, 18.0, 7.0), 2.0)
 }
 
 /// Returns the distance to a canal along a chain of points.

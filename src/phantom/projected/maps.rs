@@ -2,7 +2,10 @@
 
 use super::{material::Tissue, slice::Map};
 use crate::{
-    phantom::{body::Body, metal::METAL_HU},
+    phantom::{
+        body::{Body, Sample},
+        metal::METAL_HU,
+    },
     space::{DVec3, Grid},
 };
 
@@ -86,12 +89,12 @@ impl<'a> Painter<'a> {
         } else if self.body.is_metal_near(self.world(middle), reach_mm) {
             self.average_of_points(middle)
         } else {
-            self.average_of_cubes(middle)
+            self.average_of_cubes(middle, sample)
         }
     }
 
-    /// Returns the mean over a voxel, cut into cubes, or what comes nearest to them.
-    fn average_of_cubes(&self, index: DVec3) -> Densities {
+    /// Returns the mean over a voxel, cut into cubes, or what comes nearest to them; `middle` is what its middle holds.
+    fn average_of_cubes(&self, index: DVec3, middle: Sample) -> Densities {
         let pixel_mm = self.grid.spacing_mm.x;
         let count = ((self.thickness_mm / pixel_mm).round() as usize).clamp(1, MOST_CUBES);
         let height_mm = self.thickness_mm / count as f64;
@@ -105,6 +108,12 @@ impl<'a> Painter<'a> {
         };
         for level in 0..count {
             let up_mm = (level as f64 + 0.5) * height_mm - 0.5 * self.thickness_mm;
+            // Nothing but soft tissues from the middle to the far corners of this cube.
+            let corner_mm = DVec3::new(0.5 * pixel_mm, 0.5 * pixel_mm, up_mm.abs() + 0.5 * height_mm);
+            if middle.even_mm > corner_mm.length() {
+                add(1.0, middle.hu);
+                continue;
+            }
             self.body.mix(self.world(index + DVec3::Z * (up_mm / self.grid.spacing_mm.z)), edge_mm, &mut add);
         }
         [water / count as f64, bone / count as f64, 0.0]
@@ -204,7 +213,7 @@ mod tests {
                     bone(painter.densities(index, painter.body.sample(painter.world(index + away)).hu))
                 });
                 let truth = points.sum::<f64>() / 1024.0;
-                let off = bone(painter.average_of_cubes(index)) - truth;
+                let off = bone(painter.average_of_cubes(index, painter.body.sample(world))) - truth;
                 let off_by_points = bone(painter.average_of_points(index)) - truth;
                 (squares, old, bias, count) =
                     (squares + off * off, old + off_by_points * off_by_points, bias + off, count + 1);

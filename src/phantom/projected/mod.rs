@@ -13,6 +13,8 @@ mod kernel;
 mod lines;
 mod maps;
 mod material;
+#[cfg(test)]
+mod mode_tests;
 mod poisson;
 mod protocol;
 #[cfg(test)]
