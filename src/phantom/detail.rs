@@ -5,10 +5,10 @@
 //! Forensic Science International 117, 2001), at the temporal squama down to 2 mm (textbooks); oval foramen 5 to 8 mm long,
 //! jugular foramen 8 to 12 mm, carotid canal 5 to 7 mm wide (textbooks of skull-base anatomy); sutures below 1.5 mm wide
 //! in adults. Densities: a public head scan with pixels of 1.25 mm in slices of 4 mm has its bone's mode at 1320 HU, one
-//! twentieth of it above 1615 HU, and a median of 1200 HU in the vault: tables of 1820 to 1850 HU, thick enough to show
+//! twentieth of it above 1615 HU, and a median of 1200 HU in the vault: tables of 1760 to 1920 HU, thick enough to show
 //! behind that blur, and diploe that is dense but for lakes of marrow; enamel has more than 2000 HU (textbooks). These
-//! ranges are set so, not published, and are narrow because the tube's voltage alone moves the mode by a tenth to either
-//! side. How far brow, temples, parietal and occipital bones stand out is set by eye, a few millimetres.
+//! ranges are set by looking at nine heads, not published, and are narrow because the tube's voltage alone moves the mode by
+//! a tenth to either side. How far brow, temples, parietal and occipital bones stand out is set by eye, a few millimetres.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -127,8 +127,8 @@ impl Detail {
             relief_mm: [draw(1.0, 3.5), draw(0.5, 2.0), draw(1.0, 4.0), draw(1.0, 5.0), draw(3.0, 6.5)],
             lopsided: [draw(-0.4, 0.4), draw(-0.4, 0.4), draw(-0.4, 0.4), draw(-0.4, 0.4), draw(-0.3, 0.3)],
             temple_thin_mm: draw(1.2, 2.6),
-            table_mm: draw(2.0, 2.06),
-            compact_hu: draw(1820.0, 1850.0),
+            table_mm: draw(1.85, 2.2),
+            compact_hu: draw(1760.0, 1920.0),
             diploe_hu: draw(1020.0, 1150.0),
             marrow: draw(0.25, 0.5),
             spongy_hu: draw(450.0, 750.0),
