@@ -455,10 +455,19 @@ fn acceptance_18_collecting_garbage_never_takes_what_a_run_or_another_project_ne
 
     let slow = Room::new();
     words(&slow);
-    let sleeper = PIPELINE.replace("  learn:\n", "  nap:\n    uses: command\n    params: { argv: [sleep, 1], outputs: { none: { kind: none, file: none.txt, optional: true } } }\n  learn:\n");
+    let sleeper = PIPELINE.replace("  learn:\n", "  nap:\n    uses: command\n    params: { argv: [sleep, 5], outputs: { none: { kind: none, file: none.txt, optional: true } } }\n  learn:\n");
     slow.write("pipelines/words.yaml", sleeper);
-    let child = slow.start(&["run", "--store", store]);
-    thread::sleep(Duration::from_millis(500));
+    let events = slow.path("events.jsonl");
+    let child = slow.start(&["run", "--store", store, "--events", events.to_str().unwrap()]);
+    // However long the machine takes to begin, but not for ever.
+    let began = || fs::read_to_string(&events).is_ok_and(|events| events.contains("\"started\""));
+    for _ in 0..1500 {
+        if began() {
+            break;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert!(began(), "the run does not begin");
     let said = two.run(&["gc", "--yes", "--store", store]);
     assert_eq!(said.code, Some(6), "a run uses the store: {}", said.err);
     assert_eq!(wait(child), 0);
