@@ -265,7 +265,7 @@ impl Detail {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::numeric::Seed;
+    use crate::{geometry::components, numeric::Seed, space::Grid, volume::Volume};
 
     #[test]
     fn thickness_varies_within_its_waves_and_crests() {
@@ -309,23 +309,10 @@ mod tests {
     fn cells_of_the_mastoid_do_not_run_into_each_other() {
         let detail = Detail::draw(&mut Seed([8; 32]).stream("detail", 1));
         let at = |i: usize| DVec3::new((i % 40) as f64, (i / 40 % 40) as f64, (i / 1600) as f64) * 0.35;
-        let mut air: Vec<bool> = (0..64_000).map(|i| detail.cell_wall(at(i)) > 0.0).collect();
-        let (all, mut largest, mut cells) = (air.iter().filter(|&&air| air).count(), 0, 0);
-        while let Some(start) = air.iter().position(|&air| air) {
-            let (mut open, mut size) = (vec![start], 0);
-            while let Some(i) = open.pop() {
-                if !std::mem::take(&mut air[i]) {
-                    continue;
-                }
-                size += 1;
-                for (step, place) in [(1, i % 40), (40, i / 40 % 40), (1600, i / 1600)] {
-                    open.extend((place > 0).then(|| i - step));
-                    open.extend((place < 39).then(|| i + step));
-                }
-            }
-            largest = largest.max(size);
-            cells += usize::from(size > 20);
-        }
+        let data = (0..64_000).map(|i| u8::from(detail.cell_wall(at(i)) > 0.0)).collect();
+        let sizes = components::label(&Volume { grid: Grid::aligned([40; 3], DVec3::ONE), data }).sizes;
+        let (all, largest) = (sizes.iter().sum::<usize>(), sizes.iter().copied().max().unwrap());
+        let cells = sizes.iter().filter(|&&size| size > 20).count();
         assert!(cells >= 8 && 4 * largest < all, "{cells} cells, {largest} of {all} points in the largest");
     }
 

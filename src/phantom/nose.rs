@@ -233,7 +233,7 @@ impl Nose {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::numeric::Seed;
+    use crate::{geometry::components, numeric::Seed, space::Grid, volume::Volume};
 
     fn nose(case: u64) -> Nose {
         Nose::of(&Detail::draw(&mut Seed([8; 32]).stream("detail", case)))
@@ -248,26 +248,10 @@ mod tests {
                 let (x, y, z) = (i % SIZE[0], i / SIZE[0] % SIZE[1], i / SIZE[0] / SIZE[1]);
                 DVec3::new(2.0 + 0.4 * x as f64, -78.0 + 0.4 * y as f64, -45.0 + 0.4 * z as f64)
             };
-            let mut air: Vec<bool> = (0..SIZE.iter().product()).map(|i| nose.cells(at(i), at(i)) < 0.0).collect();
-            let (all, mut largest, mut cells) = (air.iter().filter(|&&air| air).count(), 0, 0);
-            while let Some(start) = air.iter().position(|&air| air) {
-                let (mut open, mut size) = (vec![start], 0);
-                while let Some(i) = open.pop() {
-                    if !std::mem::take(&mut air[i]) {
-                        continue;
-                    }
-                    size += 1;
-                    let mut step = 1;
-                    for (axis, n) in SIZE.into_iter().enumerate() {
-                        let place = i / step % n;
-                        open.extend((place > 0).then(|| i - step));
-                        open.extend((place + 1 < n).then(|| i + step));
-                        step *= SIZE[axis];
-                    }
-                }
-                largest = largest.max(size);
-                cells += usize::from(size > 20);
-            }
+            let data = (0..SIZE.iter().product()).map(|i| u8::from(nose.cells(at(i), at(i)) < 0.0)).collect();
+            let sizes = components::label(&Volume { grid: Grid::aligned(SIZE, DVec3::ONE), data }).sizes;
+            let (all, largest) = (sizes.iter().sum::<usize>(), sizes.iter().copied().max().unwrap());
+            let cells = sizes.iter().filter(|&&size| size > 20).count();
             assert!(cells >= 5 && 2 * largest < all, "{cells} cells, {largest} of {all} points in the largest");
         }
     }
