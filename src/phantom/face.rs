@@ -63,12 +63,7 @@ fn nasal_box(f: DVec3) -> f64 {
 pub(super) fn nose(f: DVec3) -> f64 {
     let inside = nasal_box(f);
     let walls = smooth_max((inside - THIN_WALL_MM).max(-inside), -77.0 - f.y, 2.0);
-    walls.min(nasal_bridge(f))
-}
-
-/// The bridge of the nose.
-pub(super) fn nasal_bridge(f: DVec3) -> f64 {
-    tube(f, DVec3::new(2.0, -80.0, -22.0), DVec3::new(4.0, -92.0, -46.0), [4.0, 2.0])
+    walls.min(tube(f, DVec3::new(2.0, -80.0, -22.0), DVec3::new(4.0, -92.0, -46.0), [4.0, 2.0]))
 }
 
 /// The mucosa of the turbinates. Their bone and the septum's are too thin for an engineer's model: soft tissue here.

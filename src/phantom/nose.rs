@@ -14,15 +14,14 @@
 
 use super::{
     detail::Detail,
-    face::nasal_bridge,
     shape::{rounded_box, segment, smooth_max, smooth_step, wave, within},
 };
 use crate::space::DVec3;
 
 /// What lies between the nose and the cells beside it, folded.
-const CAVITY: [[f64; 3]; 2] = [[-1.0, -83.0, -83.0], [18.0, -33.0, -37.0]];
+const CAVITY: [[f64; 3]; 2] = [[-1.0, -93.0, -83.0], [18.0, -33.0, -37.0]];
 const LABYRINTH: [[f64; 3]; 2] = [[1.5, -78.0, -45.0], [15.0, -38.0, -27.0]];
-const WALLS: [[f64; 3]; 2] = [[-1.0, -97.0, -86.0], [21.0, -31.0, -17.0]];
+const WALLS: [[f64; 3]; 2] = [[-1.0, -97.0, -86.0], [21.0, -31.0, -14.0]];
 const SEPTUM: [[f64; 3]; 2] = [[-1.0, -81.0, -81.0], [5.0, -35.0, -35.0]];
 /// Half of the thickness of the septum's bone, and of the plates that the turbinates curl around, mm.
 const SEPTUM_MM: f64 = 0.7;
@@ -97,10 +96,13 @@ impl Nose {
         let side = self.side(q);
         let bends = wave(q.y / 41.0 + side.phases[0]) + wave(q.z / 27.0 + q.y / 57.0 + side.phases[1]);
         let pear = 5.5 + 8.5 * smooth_step(-42.0, -66.0, q.z) - 3.0 * smooth_step(-73.0, -83.0, q.z);
-        let half_mm = (pear + side.bow_mm * bends) * (1.0 - 0.35 * smooth_step(-66.0, -84.0, q.y));
+        // Narrower towards the opening of the bone, and again in the soft nose before it.
+        let narrow = 0.25 * smooth_step(-66.0, -80.0, q.y) + 0.4 * smooth_step(-82.0, -92.0, q.y);
+        let half_mm = (pear + side.bow_mm * bends) * (1.0 - narrow);
         let roof = (q.z + 60.0 - 0.8 * wave(q.y / 47.0 + side.phases[2])).abs() - 21.0;
         let beside = 0.85 * (q.x.abs() - half_mm);
-        smooth_max(smooth_max(beside, roof, 7.0), (q.y + 58.0).abs() - 24.0, 8.0)
+        let ends = smooth_max((q.y + 63.0).abs() - 29.0, 0.85 * (ridge_y(q) + 4.5 - q.y), 4.0);
+        smooth_max(smooth_max(beside, roof, 7.0), ends, 8.0)
     }
 
     /// Returns how thick the side wall is at a place, mm.
@@ -118,7 +120,7 @@ impl Nose {
         within(f, WALLS, || {
             let inside = self.cavity(q);
             let walls = smooth_max((inside - self.wall_mm(q)).max(-inside), -77.0 - q.y, 2.0);
-            walls.min(nasal_bridge(f))
+            walls.min(nasal_bones(f))
         })
     }
 
@@ -167,7 +169,9 @@ impl Nose {
     pub(super) fn septum(&self, f: DVec3, q: DVec3) -> f64 {
         within(f, SEPTUM, || {
             let sides = ((q.x - self.deviation_mm(q)).abs() - SEPTUM_MM).max((q.y + 58.0).abs() - 22.0);
-            sides.max((q.z + 58.0).abs() - 22.0)
+            // In front there is cartilage: the bone's edge runs back from the nasal bones and forward again to the floor.
+            let notch = 0.7 * (15.0 * (1.0 - (q.z + 62.0).abs() / 20.0) - 80.0 - q.y);
+            sides.max((q.z + 58.0).abs() - 22.0).max(notch)
         })
     }
 
@@ -228,6 +232,21 @@ impl Nose {
             .fold(1.0, f64::min);
         SEPTA_MM - border * self.cell_mm
     }
+}
+
+/// Returns where the ridge of the nasal bones lies at a height: it goes down and to the front.
+fn ridge_y(f: DVec3) -> f64 {
+    0.5 * (f.z + 20.0) - 79.5
+}
+
+/// Returns the distance to the nasal bones and the upper jaw's processes beside them: a roof, thinner at its free edge.
+fn nasal_bones(f: DVec3) -> f64 {
+    let down = ((-20.0 - f.z) / 26.0).clamp(0.0, 1.0);
+    let eaves = (f.x * f.x + 4.0).sqrt() - 2.0;
+    let sheet = 0.6 * (f.y - ridge_y(f) - 1.15 * eaves).abs() - (1.7 - 0.7 * down);
+    // The free edge lies lower to the sides, where the roof goes on in the upper jaw.
+    let edge = 0.8 * ((f.z + 32.0).abs() - 15.0 - 0.4 * f.x);
+    smooth_max(smooth_max(sheet, 0.9 * (f.x - 13.0), 2.0), edge, 1.5)
 }
 
 #[cfg(test)]

@@ -160,10 +160,13 @@ impl Scene {
         }
         let q = self.skull.face_from_head(p);
         let f = DVec3::new(q.x.abs(), q.y, q.z);
+        let fine = self.skull.detail.is_some();
         let face = ellipsoid(f - DVec3::new(0.0, -22.0, -62.0), DVec3::new(79.0, 73.0, 84.0));
         let chin = tube(f, DVec3::new(0.0, -58.0, -104.0), DVec3::new(0.0, -70.0, -118.0), [34.0, 25.0]);
-        let nose = within(f, [[-1.0, -113.0, -72.0], [10.0, -81.0, -31.0]], || {
-            tube(f, DVec3::new(0.0, -88.0, -38.0), DVec3::new(0.0, -103.0, -62.0), [6.0, 9.0])
+        let nose = within(f, [[-1.0, -113.0, -76.0], [16.0, -81.0, -31.0]], || {
+            let ridge = tube(f, DVec3::new(0.0, -88.0, -38.0), DVec3::new(0.0, -103.0, -62.0), [6.0, 9.0]);
+            let wing = ellipsoid(f - DVec3::new(6.0, -95.0, -65.0), DVec3::new(10.0, 10.0, 9.0));
+            if fine { smooth_min(ridge, wing, 5.0) } else { ridge }
         });
         let neck = tube(f, DVec3::new(0.0, 26.0, -50.0), DVec3::new(0.0, 34.0, -220.0), [55.0, 58.0]);
         let ear = within(f, [[69.0, -6.0, -71.0], [83.0, 26.0, -17.0]], || {

@@ -203,7 +203,15 @@ impl Skull {
 
     /// Returns the distance to the space of the spinal cord, in face units, negative inside.
     pub(super) fn foramen(&self, q: DVec3) -> f64 {
-        tube(q, DVec3::new(0.0, 30.0, -30.0), DVec3::new(0.0, 36.0, -160.0), [self.anatomy.foramen_mm, 9.0])
+        let (base, atlas, below) = ([30.0, -30.0], [32.0, -78.0], [33.0, -160.0]);
+        let canal = |from: [f64; 2], to: [f64; 2], radii_mm| {
+            tube(q, DVec3::new(0.0, from[0], from[1]), DVec3::new(0.0, to[0], to[1]), radii_mm)
+        };
+        if self.detail.is_some() {
+            // Wide in the skull, and as wide as the arches of the vertebrae leave it below.
+            return canal(base, atlas, [self.anatomy.foramen_mm, 11.0]).min(canal(atlas, below, [8.5, 8.5]));
+        }
+        canal(base, [36.0, -160.0], [self.anatomy.foramen_mm, 9.0])
     }
 
     /// Returns the distance to the nearest air-filled or orbital cavity, in face units, negative inside.

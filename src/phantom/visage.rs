@@ -20,7 +20,7 @@ use super::{
 use crate::space::DVec3;
 
 /// Thickness of the wall of the maxillary sinus, mm.
-const SINUS_WALL_MM: f64 = 2.2;
+const SINUS_WALL_MM: f64 = 2.4;
 /// Distance between two vertebrae below the axis, mm.
 const LEVEL_MM: f64 = 17.0;
 /// Width of the fillets where parts of the face have grown together, mm.
@@ -61,7 +61,8 @@ impl Skull {
             add(within(f, BROW, || brow(f)), Make::Shelled, FILLET_MM);
             let orbit = within(f, ORBIT, || orbit_wall(f, self.anatomy.orbit_scale));
             add(orbit, Make::Compact, FILLET_MM);
-            let jaw = within(f, UPPER_JAW, || smooth_min(upper_jaw(f), nose.walls(f, q), 3.0));
+            // What lies in the nose between bone and air is mucosa.
+            let jaw = within(f, UPPER_JAW, || smooth_min(upper_jaw(f).max(-nose.cavity(q)), nose.walls(f, q), 3.0));
             add(jaw, Make::Shelled, 3.0);
         }
         add(within(f, CHEEK, || cheek_bone(f)), Make::Shelled, 2.0);
@@ -106,7 +107,7 @@ fn jaw_mass(f: DVec3) -> f64 {
 /// The upper jaw without its hollows but the space behind the palate.
 fn upper_jaw(f: DVec3) -> f64 {
     // Between the two halves of the row of teeth is the palate's vault.
-    let mouth = ellipsoid(f - DVec3::new(0.0, -54.0, -96.0), DVec3::new(19.0, 27.0, 15.0));
+    let mouth = ellipsoid(f - DVec3::new(0.0, -54.0, -97.0), DVec3::new(19.0, 27.0, 13.0));
     let throat = ellipsoid(f - DVec3::new(0.0, -26.0, -72.0), DVec3::new(15.0, 17.0, 30.0));
     smooth_max(smooth_max(jaw_mass(f), -mouth, 3.0), -throat, 3.0)
 }
