@@ -151,35 +151,20 @@ impl Params for PhantomParams {
         {
             return Err(("spacing_mm", format!("each spacing must be from 0.1 to 20 mm, not {spacing:?}")));
         }
-        if let Some(mm) = self.gold_mm
-            && !(0.5..=5.0).contains(&mm)
-        {
-            return Err(("gold_mm", format!("must be from 0.5 to 5 mm, not {mm}")));
-        }
-        if let Some(dose) = self.dose
-            && !(0.01..=100.0).contains(&dose)
-        {
-            return Err(("dose", format!("must be from 0.01 to 100, not {dose}")));
-        }
-        if let Some(views) = self.views
-            && !(16..=4096).contains(&views)
-        {
-            return Err(("views", format!("must be from 16 to 4096, not {views}")));
-        }
-        if let Some(kvp) = self.kvp
-            && !(60.0..=150.0).contains(&kvp)
-        {
-            return Err(("kvp", format!("must be from 60 to 150 kV, not {kvp}")));
-        }
-        if let Some(mm) = self.thickness_mm
-            && !(0.1..=20.0).contains(&mm)
-        {
-            return Err(("thickness_mm", format!("must be from 0.1 to 20 mm, not {mm}")));
-        }
-        if let Some(degrees) = self.tilt_deg
-            && !(0.0..=30.0).contains(&degrees)
-        {
-            return Err(("tilt_deg", format!("must be from 0 to 30 degrees, not {degrees}")));
+        let ranges = [
+            ("gold_mm", " mm", self.gold_mm, 0.5, 5.0),
+            ("dose", "", self.dose, 0.01, 100.0),
+            ("views", "", self.views.map(|views| views as f64), 16.0, 4096.0),
+            ("kvp", " kV", self.kvp, 60.0, 150.0),
+            ("thickness_mm", " mm", self.thickness_mm, 0.1, 20.0),
+            ("tilt_deg", " degrees", self.tilt_deg, 0.0, 30.0),
+        ];
+        for (name, unit, given, least, most) in ranges {
+            if let Some(given) = given
+                && !(least..=most).contains(&given)
+            {
+                return Err((name, format!("must be from {least} to {most}{unit}, not {given}")));
+            }
         }
         if let Some(triangles) = self.gold_triangles
             && triangles < 1000
