@@ -33,7 +33,11 @@ fn rank(module: &str) -> Option<u32> {
 }
 
 fn sources() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    rust_files("src")
+}
+
+fn rust_files(folder: &str) -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut files: Vec<PathBuf> = walkdir::WalkDir::new(root)
         .into_iter()
         .map(|entry| entry.unwrap().into_path())
@@ -110,7 +114,7 @@ fn arrows_only_go_down() {
 
 #[test]
 fn every_file_says_what_it_is_for_and_stays_short() {
-    for path in sources() {
+    for path in ["src", "tests", "benches"].into_iter().flat_map(rust_files) {
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("//!"), "{} does not open with `//!`", path.display());
         let lines = text.lines().count();
