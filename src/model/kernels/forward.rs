@@ -52,6 +52,21 @@ impl<'a> Block<'a> {
         let weights = &self.parameters[self.net.weight_range(map)].as_chunks().0[earlier];
         Sums { data: self.maps.at(y, self.net.input_channels + map), weights }
     }
+
+    /// Lets sums begin with their biases, in some rows, where the first of all maps is added next.
+    ///
+    /// # Safety
+    /// These rows of the maps that are added to belong to this call alone.
+    unsafe fn begin(&self, rows: Range<usize>) {
+        if self.from.start > 0 {
+            return;
+        }
+        for (y, map) in rows.flat_map(|y| self.members().map(move |map| (y, map))) {
+            // SAFETY: the caller's promise.
+            let row = unsafe { self.maps.row_mut(y, self.net.input_channels + map) };
+            row.fill(self.parameters[self.net.bias_range()][map]);
+        }
+    }
 }
 
 /// Returns all maps and the logits (`[class][y][x]`) of one slice, `image` being `[channel][y][x]`.
@@ -67,9 +82,13 @@ pub fn forward(image: &[f32], size: Size, parameters: &[f32], net: &Architecture
     logits.add(&maps, 0..net.input_channels, simd);
     for layers in groups(net, GROUP) {
         let channels = net.inputs(layers.start)..net.inputs(layers.end);
-        let block = Block { maps: maps.view_mut(), net, parameters, from: 0..channels.start, to: layers };
-        add_block(&block, simd);
-        add_inside(&block, simd);
+        // The first group has nothing but the image before it: too little for a pass of its own.
+        let first = if layers.start > 0 { channels.start } else { 0 };
+        let block = Block { maps: maps.view_mut(), net, parameters, from: 0..first, to: layers };
+        if first > 0 {
+            add_block(&block, simd);
+        }
+        add_inside(&Block { from: first..first, ..block }, simd);
         logits.add(&maps, channels, simd);
     }
     (maps, logits.finish())
@@ -91,23 +110,21 @@ pub(super) fn for_pieces(n: usize, most: usize, work: usize, f: impl Fn(Range<us
     if threads > 1 { (0..pieces).into_par_iter().for_each(piece) } else { (0..pieces).for_each(piece) }
 }
 
-/// Adds to the layers `to` what they give each other, and completes them.
+/// Adds to the layers `to` all maps from the start of `from` on, and completes them.
 fn add_inside(block: &Block<'_>, simd: Simd) {
-    let Block { net, ref to, .. } = *block;
+    let Block { net, ref from, ref to, .. } = *block;
     if to.len() <= AT_A_TIME {
         for layer in to.clone() {
-            finish_layer(
-                &Block { from: net.inputs(to.start)..net.inputs(layer), to: layer..layer + 1, ..*block },
-                simd,
-            );
+            let block = Block { from: from.start..net.inputs(layer), to: layer..layer + 1, ..*block };
+            finish_layer(&block, simd);
         }
         return;
     }
     let middle = to.start + to.len().div_ceil(2);
-    add_inside(&Block { from: 0..0, to: to.start..middle, ..*block }, simd);
-    let half = Block { from: net.inputs(to.start)..net.inputs(middle), to: middle..to.end, ..*block };
-    add_block(&half, simd);
-    add_inside(&half, simd);
+    let complete = net.inputs(middle);
+    add_inside(&Block { from: from.clone(), to: to.start..middle, ..*block }, simd);
+    add_block(&Block { from: from.start..complete, to: middle..to.end, ..*block }, simd);
+    add_inside(&Block { from: complete..complete, to: middle..to.end, ..*block }, simd);
 }
 
 /// Adds the maps `from` to the layers `to`.
@@ -119,13 +136,9 @@ fn add_block(block: &Block<'_>, simd: Simd) {
 
 /// Handles some rows of [`add_block`].
 fn add_to_rows(block: &Block<'_>, rows: Range<usize>, simd: Simd) {
-    let Block { maps, net, parameters, ref from, ref to } = *block;
-    if from.start == 0 {
-        for (y, map) in rows.clone().flat_map(|y| block.members().map(move |map| (y, map))) {
-            // SAFETY: these rows of the map belong to this call alone.
-            unsafe { maps.row_mut(y, net.input_channels + map) }.fill(parameters[net.bias_range()][map]);
-        }
-    }
+    let Block { maps, net, ref from, ref to, .. } = *block;
+    // SAFETY: these rows of the sums belong to this call alone.
+    unsafe { block.begin(rows.clone()) };
     let reach = to.clone().map(|layer| net.dilation(layer)).max().unwrap_or(0);
     for first in from.clone().step_by(AT_ONCE) {
         let end = from.end.min(first + AT_ONCE);
@@ -154,6 +167,8 @@ fn finish_layer(block: &Block<'_>, simd: Simd) {
 fn finish_rows(block: &Block<'_>, rows: Range<usize>, simd: Simd) {
     let Block { maps, net, ref from, ref to, .. } = *block;
     let dilation = net.dilation(to.start);
+    // SAFETY: these rows of the sums belong to this call alone.
+    unsafe { block.begin(rows.clone()) };
     let sources = Rows::new(maps, from.start, rows.clone(), dilation, net.border);
     for map in block.members() {
         if !from.is_empty() {
