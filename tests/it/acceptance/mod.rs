@@ -9,7 +9,7 @@ use std::{fs, path::Path, process::Child, thread, time::Duration};
 
 use serde_json::Value;
 
-use crate::door::{Room, files_below};
+use crate::door::{Room, copy, files_below};
 
 /// Three cases through programs that every system has: `sort`, `head`, `cat`.
 const PIPELINE: &str = "calvaria: 1
@@ -97,15 +97,6 @@ fn lock(room: &Room) -> Vec<u8> {
 fn edited(room: &Room, from: &str, to: &str) {
     assert!(PIPELINE.contains(from), "{from}");
     room.write("pipelines/words.yaml", PIPELINE.replace(from, to));
-}
-
-/// Copies a folder with all in it.
-fn copy(from: &Path, to: &Path) {
-    for (path, bytes) in files_below(from) {
-        let target = to.join(path.strip_prefix(from).unwrap());
-        fs::create_dir_all(target.parent().unwrap()).unwrap();
-        fs::write(target, bytes).unwrap();
-    }
 }
 
 /// How many records of executions a store holds.

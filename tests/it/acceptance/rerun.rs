@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, fs};
 
 use serde_json::Value;
 
-use super::{NODES, PIPELINE, copy, counts, edited, lock, manifest, run, study, words};
-use crate::door::{Room, files_below};
+use super::{NODES, PIPELINE, counts, edited, lock, manifest, run, study, words};
+use crate::door::{Room, copy, files_below};
 
 #[test]
 fn acceptance_01_what_is_up_to_date_executes_nothing_and_reads_no_result() {

@@ -16,7 +16,7 @@ use calvaria::pipeline::{
 };
 use serde_json::Value;
 
-use crate::door::{Room, Said, files_below};
+use crate::door::{Room, Said, copy, files_below};
 
 const PIPELINE: &str = "calvaria: 1
 name: tiny
@@ -81,18 +81,6 @@ fn study() -> Room {
     let room = Room::new();
     copy(finished(), &room.path(""));
     room
-}
-
-fn copy(from: &Path, to: &Path) {
-    for entry in walkdir::WalkDir::new(from) {
-        let entry = entry.unwrap();
-        let target = to.join(entry.path().strip_prefix(from).unwrap());
-        if entry.file_type().is_dir() {
-            fs::create_dir_all(&target).unwrap();
-        } else {
-            fs::copy(entry.path(), &target).unwrap();
-        }
-    }
 }
 
 fn program(folder: &Path, arguments: &[&str]) -> Command {
