@@ -39,6 +39,12 @@ pub(super) struct Args {
     /// How near is near the defect, mm
     #[arg(long, value_name = "MM", default_value_t = 10.0)]
     near_mm: f64,
+    /// The scan: surfaces near its metal get columns of their own
+    #[arg(long, value_name = "SCAN")]
+    ct: Option<PathBuf>,
+    /// Surfaces near bone that is thinner than this get columns of their own, mm
+    #[arg(long, value_name = "MM")]
+    thin_mm: Option<f64>,
     /// Write the predicted mesh with its signed distance to the gold mesh, and a colour, at each vertex
     #[arg(long, value_name = "PLY")]
     deviation: Option<PathBuf>,
@@ -65,7 +71,11 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     }
     let mut overrides =
         vec![format!("near_mm=[{:?}]", args.near_mm), format!("deviation={}", args.deviation.is_some())];
+    let places = [args.ct.as_ref().map(|_| "metal"), args.thin_mm.map(|_| "thin-bone")];
+    overrides.push(format!("places=[{}]", places.into_iter().flatten().collect::<Vec<_>>().join(", ")));
+    overrides.extend(args.thin_mm.map(|mm| format!("thin_mm={mm:?}")));
     let mut comparison = Alone::new()
+        .maybe("ct", "ct", args.ct.as_deref())?
         .maybe("pred_label", "label", pred_label)?
         .maybe("pred_mesh", "mesh", pred_mesh)?
         .maybe("gold_label", "label", gold_label)?

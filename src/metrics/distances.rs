@@ -14,9 +14,9 @@ use rayon::prelude::*;
 
 use super::{
     certainty::Spread,
-    defect::{Bits, Regions},
     lists::Lists,
     quadrature::{self, BEND, MOST_HALVINGS, Piece},
+    region::{Bits, Regions},
     side::Sides,
 };
 use crate::{

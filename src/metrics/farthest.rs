@@ -6,9 +6,9 @@
 use rayon::prelude::*;
 
 use super::{
-    defect::{Bits, Regions},
     distances::{Measured, Part, Reading, Target},
     quadrature,
+    region::{Bits, Regions},
 };
 use crate::{
     mesh::{Mesh, bvh::closest_on_triangle},

@@ -1,4 +1,5 @@
-//! How good a segmentation is: overlap of labels, distances of surfaces, both also near the defect.
+//! How good a segmentation is: overlap of labels, distances of surfaces, also near the defect, near metal
+//! and where bone is thin.
 //!
 //! ```text
 //! labels ──▶ overlap ─────────────────────────────────────────────┐
@@ -7,9 +8,11 @@
 //! The costly thing is done once, the distance at every sample of both surfaces; each column is a few lines on top, and each
 //! comes with a bound on how far it may be from what infinitely many samples would give.
 
+pub mod columns;
 pub mod defect;
 pub mod deviation;
 pub mod overlap;
+pub mod place;
 pub mod row;
 pub mod surface;
 pub mod vault;
@@ -20,5 +23,6 @@ mod farthest;
 mod lists;
 mod margin;
 mod quadrature;
+mod region;
 mod side;
 mod weighted;

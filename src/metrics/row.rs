@@ -3,9 +3,11 @@
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use super::{
+    columns::{Bounds, Columns, NSD_TOLERANCES_MM, Status},
     defect::Solid,
     overlap::{Overlap, overlap},
-    surface::{Bounds, Columns, Comparison, NSD_TOLERANCES_MM, Setting, Status, compare_surfaces},
+    place::Place,
+    surface::{Comparison, Setting, compare_surfaces},
 };
 use crate::{
     fault::{Fault, Result},
@@ -36,6 +38,8 @@ pub struct Inputs<'a> {
     pub defect_is_auto: bool,
     /// Lengths around the defect, mm. 10 is reported first when listed, else the first.
     pub near_mm: &'a [f64],
+    /// Further places whose surroundings are measured.
+    pub places: &'a [Place],
     /// Median and 95th percentile of the alignment's residual, mm: it enters the distances one to one.
     pub align_mm: Option<(f64, f64)>,
 }
@@ -94,6 +98,20 @@ impl Row {
         }
     }
 
+    /// Adds what is near each place, and what is near none.
+    fn places(&mut self, places: &[Place], surfaces: Option<&Comparison>) {
+        let elsewhere = (!places.is_empty()).then_some(("elsewhere", None));
+        let names = places.iter().map(|place| (place.name, Some(place.within_mm))).chain(elsewhere);
+        for (which, (name, within_mm)) in names.enumerate() {
+            let found = surfaces.and_then(|surfaces| surfaces.places.get(which));
+            self.word_of(format!("{name}_status"), found.map_or("no_mesh", |columns| columns.status.word()));
+            if within_mm.is_some() {
+                self.number_of(format!("{name}_near_mm"), within_mm);
+            }
+            self.columns(&format!("{name}_"), found.unwrap_or(&Columns::nothing(Status::Ok)));
+        }
+    }
+
     fn bounds(&mut self, prefix: &str, bounds: &Bounds) {
         let mut push = |name: &str, number| self.number_of(format!("{prefix}{name}"), number);
         push("mad_bound_mm", bounds.mad_mm);
@@ -118,7 +136,8 @@ impl Serialize for Row {
 /// Compares what is there, and returns the row.
 ///
 /// Order: `status`; overlap; surface distances outside the caps; the alignment; `defect_…` for the first length, its
-/// status, length and origin; `defect_<length>mm_…` for the others; `with_caps_…`; the bounds on the error of sampling, all
+/// status, length and origin; `defect_<length>mm_…` for the others; `metal_…`, `thin_bone_…` with what counts as near, and
+/// `elsewhere_…`, when places are given; `with_caps_…`; the bounds on the error of sampling, all
 /// over and near the defect ([`Bounds`]). `status` is `ok`, or says in words joined by
 /// `,` which half is missing (`no_label`, `no_mesh`) or empty (`both_empty`, `pred_empty`, `gold_empty`,
 /// `region_empty`: nothing outside the caps).
@@ -140,7 +159,8 @@ pub fn row_and_deviation(inputs: &Inputs<'_>) -> Result<(Row, Option<Vec<f32>>)>
         None => None,
     };
     let labels_grid = inputs.gold_label.or(inputs.pred_label).map(|label| &label.grid);
-    let setting = Setting { scan: inputs.scan.or(labels_grid), defect: inputs.defect, near_mm: &near_mm };
+    let scan = inputs.scan.or(labels_grid);
+    let setting = Setting { scan, defect: inputs.defect, near_mm: &near_mm, places: inputs.places };
     let surfaces =
         pair("mesh", inputs.pred_mesh, inputs.gold_mesh)?.map(|(pred, gold)| compare_surfaces(pred, gold, &setting));
     let row = write(found.as_ref(), surfaces.as_ref(), inputs, &near_mm);
@@ -170,6 +190,7 @@ fn write(found: Option<&Overlap>, surfaces: Option<&Comparison>, inputs: &Inputs
         }
         row.columns(&prefix, &columns);
     }
+    row.places(inputs.places, surfaces);
     row.columns("with_caps_", &with_caps);
     row.bounds("", &whole.bounds);
     row.bounds("defect_", &surfaces.and_then(|s| s.near.first()).map_or(nothing, |&(_, columns)| columns).bounds);
@@ -245,6 +266,7 @@ mod tests {
             defect: Some(&ball),
             near_mm: &[5.0, 10.0, 20.0],
             align_mm: Some((0.1, 0.2)),
+            places: &[Place { name: "metal", surface: Mesh::default(), is_solid: true, within_mm: 10.0 }],
             ..Inputs::default()
         };
         let row = row(&inputs).unwrap();
@@ -277,6 +299,9 @@ mod tests {
             "defect_mad_pred_to_gold_mm",
             "defect_5mm_mad_pred_to_gold_mm",
             "defect_20mm_nsd_0.5mm",
+            "metal_near_mm",
+            "metal_assd_mm",
+            "elsewhere_nsd_1mm",
             "with_caps_hd95_mm",
             "mad_bound_mm",
             "defect_nsd_bound",
@@ -289,6 +314,10 @@ mod tests {
         );
         assert_eq!(row.get("status"), Some(&Value::Word("ok".to_owned())));
         assert_eq!(row.get("defect_from"), Some(&Value::Word("ball".to_owned())));
+        let status = |name: &str| row.get(name).cloned();
+        assert_eq!(status("metal_status"), Some(Value::Word("region_empty".to_owned())), "a scan without metal");
+        assert_eq!(status("elsewhere_status"), Some(Value::Word("ok".to_owned())));
+        assert_eq!(row.number("elsewhere_assd_mm"), row.number("assd_mm"));
         let text = serde_json::to_string(&row).unwrap();
         assert!(text.starts_with(r#"{"status":"ok","dsc":1.0,"#), "{text}");
     }

@@ -9,10 +9,13 @@ use rayon::prelude::*;
 
 use super::{
     certainty::{Spread, share_error},
-    defect::{Bits, Regions, Solid},
+    columns::{Bounds, Columns, NSD_TOLERANCES_MM, Status},
+    defect::Solid,
     distances::{Measured, Sample, Target, measure},
     farthest::{Farthest, farthest},
+    place::Place,
     quadrature,
+    region::{Bits, Regions},
     side::Sides,
     weighted::{Ordered, Sorted},
 };
@@ -22,14 +25,14 @@ use crate::{
     space::Grid,
 };
 
-/// Tolerances of the normalised surface distance, mm.
-pub const NSD_TOLERANCES_MM: [f64; 3] = [0.5, 1.0, 2.0];
-
 /// A surface at exactly the tolerance counts as within it, also after rounding.
 const ROUNDING_MM: f64 = 1e-9;
 
 /// Most lengths around the defect in one comparison.
 pub const MOST_NEAR: usize = 16;
+
+/// Most further places in one comparison.
+pub const MOST_PLACES: usize = 8;
 
 /// What is measured besides the whole surface.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,141 +43,8 @@ pub struct Setting<'a> {
     pub defect: Option<&'a Solid>,
     /// How far around the defect counts as near, mm; at most [`MOST_NEAR`] are used.
     pub near_mm: &'a [f64],
-}
-
-/// Whether there was anything to measure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// Both surfaces have area in the region.
-    Ok,
-    /// Neither mesh has a surface: they agree.
-    BothEmpty,
-    /// The prediction has no surface here, the gold model has.
-    PredEmpty,
-    /// The gold model has no surface here, the prediction has.
-    GoldEmpty,
-    /// There are surfaces, but none in this region.
-    RegionEmpty,
-    /// No defect was given.
-    NoDefect,
-}
-
-impl Status {
-    /// Returns the word that tables show.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::BothEmpty => "both_empty",
-            Self::PredEmpty => "pred_empty",
-            Self::GoldEmpty => "gold_empty",
-            Self::RegionEmpty => "region_empty",
-            Self::NoDefect => "no_defect",
-        }
-    }
-}
-
-/// The numbers of one region. Those that do not exist are nothing, and `status` says why.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Columns {
-    /// Whether there was anything to measure.
-    pub status: Status,
-    /// Mean distance from the prediction to the gold surface, mm.
-    pub mad_pred_to_gold_mm: Option<f64>,
-    /// Mean distance from the gold surface to the prediction, mm.
-    pub mad_gold_to_pred_mm: Option<f64>,
-    /// Mean distance over both surfaces pooled, mm.
-    pub assd_mm: Option<f64>,
-    /// Mean of the two directed means, mm.
-    pub masd_mm: Option<f64>,
-    /// Mean signed distance from the prediction, mm; positive outside the gold surface.
-    pub signed_pred_to_gold_mm: Option<f64>,
-    /// Median distance from the prediction, mm.
-    pub median_pred_to_gold_mm: Option<f64>,
-    /// 95th percentile of the distance from the prediction, mm.
-    pub p95_pred_to_gold_mm: Option<f64>,
-    /// Largest distance from the prediction (Hausdorff, directed), mm.
-    pub max_pred_to_gold_mm: Option<f64>,
-    /// Larger of the two directed 95th percentiles, mm.
-    pub hd95_mm: Option<f64>,
-    /// Share of both surfaces that lies within each of [`NSD_TOLERANCES_MM`] of the other.
-    pub nsd: [Option<f64>; NSD_TOLERANCES_MM.len()],
-    /// How far these may be from the numbers of the two surfaces themselves.
-    pub bounds: Bounds,
-}
-
-/// Bounds on the error of sampling: each holds with a confidence of 1 - 1e-9 over the places of the samples, whatever the
-/// surfaces are, but that of the largest distance, which is certain.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Bounds {
-    /// Of both directed means, mm.
-    pub mad_mm: Option<f64>,
-    /// Of the median, mm.
-    pub median_mm: Option<f64>,
-    /// Of the 95th percentile of the prediction, mm.
-    pub p95_mm: Option<f64>,
-    /// Of the larger of the two 95th percentiles, mm.
-    pub hd95_mm: Option<f64>,
-    /// By which the largest distance may be larger than stated, mm.
-    pub max_mm: Option<f64>,
-    /// Of the share within any one of the tolerances.
-    pub nsd: Option<f64>,
-}
-
-impl Bounds {
-    const NOTHING: Self = Self { mad_mm: None, median_mm: None, p95_mm: None, hd95_mm: None, max_mm: None, nsd: None };
-    const EXACT: Self = Self {
-        mad_mm: Some(0.0),
-        median_mm: Some(0.0),
-        p95_mm: Some(0.0),
-        hd95_mm: Some(0.0),
-        max_mm: Some(0.0),
-        nsd: Some(0.0),
-    };
-}
-
-impl Columns {
-    /// No number at all.
-    #[must_use]
-    pub const fn nothing(status: Status) -> Self {
-        Self {
-            status,
-            mad_pred_to_gold_mm: None,
-            mad_gold_to_pred_mm: None,
-            assd_mm: None,
-            masd_mm: None,
-            signed_pred_to_gold_mm: None,
-            median_pred_to_gold_mm: None,
-            p95_pred_to_gold_mm: None,
-            max_pred_to_gold_mm: None,
-            hd95_mm: None,
-            nsd: [None; NSD_TOLERANCES_MM.len()],
-            bounds: Bounds::NOTHING,
-        }
-    }
-
-    /// Two empty surfaces agree: distances 0, NSD 1. One empty surface is wholly wrong: NSD 0, no distances.
-    fn without_surface(status: Status) -> Self {
-        let nothing = Self::nothing(status);
-        match status {
-            Status::PredEmpty | Status::GoldEmpty => Self { nsd: [Some(0.0); 3], ..nothing },
-            Status::BothEmpty => Self {
-                mad_pred_to_gold_mm: Some(0.0),
-                mad_gold_to_pred_mm: Some(0.0),
-                assd_mm: Some(0.0),
-                masd_mm: Some(0.0),
-                signed_pred_to_gold_mm: Some(0.0),
-                median_pred_to_gold_mm: Some(0.0),
-                p95_pred_to_gold_mm: Some(0.0),
-                max_pred_to_gold_mm: Some(0.0),
-                hd95_mm: Some(0.0),
-                nsd: [Some(1.0); 3],
-                bounds: Bounds::EXACT,
-                ..nothing
-            },
-            _ => nothing,
-        }
-    }
+    /// Further places whose surroundings are measured, and all that is near none of them; at most [`MOST_PLACES`] are used.
+    pub places: &'a [Place],
 }
 
 /// A comparison of two surfaces.
@@ -186,6 +56,8 @@ pub struct Comparison {
     pub with_caps: Columns,
     /// Near the defect, for each length of the setting.
     pub near: Vec<(f64, Columns)>,
+    /// Near each of the setting's places, and last what is near none of them; empty without places.
+    pub places: Vec<Columns>,
     /// Signed distance of each vertex of the prediction to the gold surface, mm, positive outside; NaN at vertices that no
     /// triangle with area uses, and everywhere when there is no gold surface.
     pub pred_deviation_mm: Vec<f32>,
@@ -198,11 +70,14 @@ pub struct Comparison {
 #[must_use]
 pub fn compare_surfaces(pred: &Mesh, gold: &Mesh, setting: &Setting<'_>) -> Comparison {
     let near_mm = &setting.near_mm[..setting.near_mm.len().min(MOST_NEAR)];
+    let places = &setting.places[..setting.places.len().min(MOST_PLACES)];
     let empty = [pred, gold].map(|mesh| quadrature::area_mm2(mesh) <= 0.0);
     let all = |columns: Columns| {
         let near = if setting.defect.is_some() { columns } else { Columns::nothing(Status::NoDefect) };
         let near = near_mm.iter().map(|&mm| (mm, near)).collect();
-        Comparison { whole: columns, with_caps: columns, near, pred_deviation_mm: vec![f32::NAN; pred.vertices.len()] }
+        let places = if places.is_empty() { Vec::new() } else { vec![columns; places.len() + 1] };
+        let pred_deviation_mm = vec![f32::NAN; pred.vertices.len()];
+        Comparison { whole: columns, with_caps: columns, near, places, pred_deviation_mm }
     };
     match empty {
         [true, true] => return all(Columns::without_surface(Status::BothEmpty)),
@@ -210,7 +85,7 @@ pub fn compare_surfaces(pred: &Mesh, gold: &Mesh, setting: &Setting<'_>) -> Comp
         [false, true] => return all(Columns::without_surface(Status::GoldEmpty)),
         [false, false] => {}
     }
-    let regions = Regions::new(setting.scan, setting.defect, near_mm);
+    let regions = Regions::new(setting.scan, setting.defect, near_mm, places);
     // The sides take one thread, the trees all that are left.
     let trees = || rayon::join(|| Bvh::new(pred), || Bvh::new(gold));
     let (sides, (pred_bvh, gold_bvh)) = rayon::join(|| Sides::new(gold), trees);
@@ -220,18 +95,22 @@ pub fn compare_surfaces(pred: &Mesh, gold: &Mesh, setting: &Setting<'_>) -> Comp
     wanted.extend(regions.has_margin().then_some(Regions::WHOLE));
     let defect = setting.defect.is_some();
     wanted.extend((0..near_mm.len()).filter(|_| defect).map(Regions::near_bit));
+    wanted.extend((0..places.len()).map(Regions::place_bit));
+    wanted.extend((!places.is_empty()).then_some(Regions::ELSEWHERE));
     let farthest = from_pred.farthest(&wanted);
     let integrals = from_pred.integrals(&wanted).into_par_iter().zip(from_gold.integrals(&wanted));
     let sorted = [&from_pred.sorted, &from_gold.sorted];
     let columns = |((&region, farthest), (pred, gold))| columns(sorted, region, [pred, gold], farthest);
     let found: Vec<Columns> = wanted.par_iter().zip(farthest).zip(integrals).map(columns).collect();
-    let near_from = found.len() - if defect { near_mm.len() } else { 0 };
+    let whole = usize::from(regions.has_margin());
+    let (near_from, places_from) = (whole + 1, whole + 1 + if defect { near_mm.len() } else { 0 });
     let near = |which: usize| if defect { found[near_from + which] } else { Columns::nothing(Status::NoDefect) };
     let deviation = |reading: &Option<_>| reading.map_or(f32::NAN, |r: super::distances::Reading| r.distance_mm as f32);
     Comparison {
-        whole: found[near_from - 1],
+        whole: found[whole],
         with_caps: found[0],
         near: near_mm.iter().enumerate().map(|(which, &mm)| (mm, near(which))).collect(),
+        places: found[places_from..].to_vec(),
         pred_deviation_mm: from_pred.measured.vertices.iter().map(deviation).collect(),
     }
 }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{defect::Bits, distances::Sample, lists::Lists};
+use super::{distances::Sample, lists::Lists, region::Bits};
 use crate::numeric::with_room_for;
 
 /// All samples of a surface in the order of their distances: sorted once, then filtered for each region.

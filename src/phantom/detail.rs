@@ -8,7 +8,10 @@
 //! twentieth of it above 1615 HU, and a median of 1200 HU in the vault: tables of 1760 to 1920 HU, thick enough to show
 //! behind that blur, and diploe that is dense but for lakes of marrow; enamel has more than 2000 HU (textbooks). These
 //! ranges are set by looking at nine heads, not published, and are narrow because the tube's voltage alone moves the mode by
-//! a tenth to either side. How far brow, temples, parietal and occipital bones stand out is set by eye, a few millimetres.
+//! a tenth to either side; on top of them people have 0.8 to 1.08 times as much mineral in all their bone. Walls of orbits
+//! and sinuses have 0.2 to 1 mm (textbooks), less than a model of a whole skull can hold: here they are as thick as it can,
+//! and those of the orbits less dense instead. How far brow, temples, parietal and occipital bones stand out is set by
+//! eye, a few millimetres.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -95,6 +98,10 @@ pub struct Detail {
     pub tooth_hu: [f64; 2],
     /// What makes the cells of the mastoid and the teeth of one head unlike those of another.
     pub grain: u32,
+    /// Thickness of the thinnest walls between orbits, nose and sinuses, mm.
+    pub thin_wall_mm: f64,
+    /// Density of the walls of the orbits where they are thin, HU.
+    pub thin_wall_hu: f64,
 }
 
 impl Detail {
@@ -130,12 +137,32 @@ impl Detail {
             table_mm: draw(1.85, 2.2),
             compact_hu: draw(1760.0, 1920.0),
             diploe_hu: draw(1020.0, 1150.0),
-            marrow: draw(0.25, 0.5),
-            spongy_hu: draw(450.0, 750.0),
+            marrow: draw(0.35, 0.62),
+            spongy_hu: draw(500.0, 800.0),
             petrous_hu: draw(1850.0, 2250.0),
             tooth_hu: [draw(1500.0, 1900.0), draw(2300.0, 2900.0)],
             grain: draw(0.0, 4e9) as u32,
+            thin_wall_mm: draw(0.65, 0.9),
+            thin_wall_hu: draw(1250.0, 1650.0),
         }
+        .mineralised(draw(0.8, 1.08))
+    }
+
+    /// Returns the anatomy with bone of another density, as a share of what it was.
+    fn mineralised(self, share: f64) -> Self {
+        Self {
+            compact_hu: share * self.compact_hu,
+            diploe_hu: share * self.diploe_hu,
+            spongy_hu: share * self.spongy_hu,
+            petrous_hu: share * self.petrous_hu,
+            thin_wall_hu: share * self.thin_wall_hu,
+            ..self
+        }
+    }
+
+    /// Returns the anatomy with no wall of the face thinner than a model of this sampling can hold: it would have holes.
+    pub(super) fn held_by(self, sampling_mm: f64) -> Self {
+        Self { thin_wall_mm: self.thin_wall_mm.max(1.2 * sampling_mm), ..self }
     }
 
     /// Returns what is added to the thickness of the wall at a point of the head, and how far the outer table stands out
@@ -210,7 +237,7 @@ impl Detail {
     /// Returns the distance to the further pieces of bone: styloid and pterygoid processes, clinoids, the crest above the
     /// nose inside the skull.
     pub(super) fn pieces(&self, f: DVec3) -> f64 {
-        let beside = within(f, [[-1.0, -36.0, -93.0], [46.0, 2.0, -26.0]], || self.processes(f));
+        let beside = within(f, [[-1.0, -38.0, -93.0], [46.0, 3.0, -26.0]], || self.processes(f));
         beside.min(within(f, [[-1.0, -65.0, -37.0], [3.0, -55.0, -19.0]], || {
             tube(f, DVec3::new(0.0, -62.0, -34.0), DVec3::new(0.0, -58.0, -22.0), [2.6, 1.4])
         }))
@@ -218,9 +245,9 @@ impl Detail {
 
     fn processes(&self, f: DVec3) -> f64 {
         let tip = DVec3::new(42.0, -6.0, -62.0) + DVec3::new(-0.25, -0.35, -0.9) * self.styloid_mm;
-        let styloid = tube(f, DVec3::new(42.0, -2.0, -58.0), tip, [2.3, 1.2]);
+        let styloid = tube(f, DVec3::new(42.5, 0.0, -47.0), tip, [2.6, 1.2]);
         let plate = segment(f, DVec3::new(20.0, -32.0, -54.0), DVec3::new(26.0, -26.0, -78.0)).0 - 1.6;
-        let clinoid = tube(f, DVec3::new(24.0, -26.0, -30.0), DVec3::new(11.0, -19.0, -31.0), [2.8, 1.6]);
+        let clinoid = tube(f, DVec3::new(25.0, -34.0, -31.0), DVec3::new(11.0, -19.0, -31.0), [2.8, 1.6]);
         let back = tube(f, DVec3::new(0.0, -8.0, -38.0), DVec3::new(6.0, -8.0, -31.0), [3.2, 1.8]);
         smooth_min(styloid.min(plate), clinoid.min(back), 1.0)
     }

@@ -7,7 +7,7 @@ use super::shape::{ellipsoid, rounded_box, segment, smooth_max, smooth_min, smoo
 use crate::space::DVec3;
 
 /// Thickness of the walls between orbits, nose and sinuses, mm.
-const THIN_WALL_MM: f64 = 2.6;
+pub(super) const THIN_WALL_MM: f64 = 2.6;
 
 /// The thick bone above the nose, around the frontal sinuses.
 pub(super) fn frontal_bulk(f: DVec3) -> f64 {
@@ -47,10 +47,15 @@ pub(super) fn orbit(f: DVec3, size: f64) -> f64 {
     ellipsoid(f - DVec3::new(31.5, -62.0, -34.0), DVec3::new(19.0, 29.0, 17.0) * size)
 }
 
-/// The walls of the orbit, thin at the back and thick at the rim.
-pub(super) fn orbit_wall(f: DVec3, size: f64) -> f64 {
+/// By how much the wall of the orbit is thicker towards its rim, mm.
+pub(super) fn orbit_rim_mm(f: DVec3) -> f64 {
+    3.5 * smooth_step(-62.0, -76.0, f.y)
+}
+
+/// The walls of the orbit, thin at the back, where they have this thickness, and thick at the rim.
+pub(super) fn orbit_wall(f: DVec3, size: f64, thin_mm: f64) -> f64 {
     let inside = orbit(f, size);
-    let wall = THIN_WALL_MM + 3.5 * smooth_step(-62.0, -76.0, f.y);
+    let wall = thin_mm + orbit_rim_mm(f);
     // The rim runs back towards the temple.
     smooth_max((inside - wall).max(-inside), -84.0 + 0.45 * (f.x - 12.0).max(0.0) - f.y, 2.0)
 }

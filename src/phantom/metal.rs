@@ -80,7 +80,8 @@ fn fillings(skull: &Skull, stream: &mut Stream) -> Vec<Piece> {
     let mut pieces = Vec::new();
     for &tooth in skull.tooth_positions() {
         // Back teeth are filled more often than front teeth; crowns face each other between the jaws.
-        let likely = if tooth.y > -75.0 { 0.18 } else { 0.04 };
+        let back = if skull.detail.is_some() { 0.3 } else { 0.18 };
+        let likely = if tooth.y > -75.0 { back } else { 0.04 };
         let (drawn, radius_mm) = (stream.unit(), stream.between(1.5, 2.6));
         if drawn < likely {
             let crown = tooth + DVec3::Z * if tooth.z > -96.0 { -6.0 } else { 6.0 };
@@ -96,7 +97,7 @@ fn fillings(skull: &Skull, stream: &mut Stream) -> Vec<Piece> {
     pieces
 }
 
-/// Straight plates across the rim, left from an earlier fixation.
+/// Straight plates: over the gap around a piece that was put back, else outside the rim, left from an earlier fixation.
 fn plates(skull: &Skull, hole: &Craniotomy, stream: &mut Stream) -> Vec<Piece> {
     // A piece that was put back is held by at least two.
     let held = hole.surgery.as_ref().is_some_and(|surgery| surgery.kerf_mm.is_some());
@@ -110,7 +111,8 @@ fn plates(skull: &Skull, hole: &Craniotomy, stream: &mut Stream) -> Vec<Piece> {
                 let p = hole.rim(skull, rim.x * reach, rim.y * reach);
                 p + outer_normal(skull, p) * 0.7
             };
-            let ends_mm = [end(1.0 + 0.3 * half_mm), end(1.0 + 1.7 * half_mm)];
+            let [from, to] = if held { [-0.7, 0.7] } else { [0.3, 1.7] };
+            let ends_mm = [end(1.0 + from * half_mm), end(1.0 + to * half_mm)];
             Piece { ends_mm, radius_mm: 0.7, streak: 0.25, iron_g_cm3: TITANIUM }
         })
         .collect()

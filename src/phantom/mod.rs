@@ -222,7 +222,8 @@ fn turned(tilt: f64) -> DMat3 {
 
 /// Draws who lies in the scanner, and how.
 fn draw_scene(seed: Seed, rest_hu: f64, params: &PhantomParams) -> Scene {
-    let detail = (params.anatomy == AnatomyKind::Detailed).then(|| Detail::draw(&mut seed.stream("detail", 0)));
+    let detail = (params.anatomy == AnatomyKind::Detailed)
+        .then(|| Detail::draw(&mut seed.stream("detail", 0)).held_by(params.gold_mm()));
     let skull = Skull::new(Anatomy::draw(&mut seed.stream("anatomy", 0))).refined(detail);
     let hole = match params.defect {
         DefectKind::Simple => Craniotomy::draw(&skull, &mut seed.stream("defect", 0)),

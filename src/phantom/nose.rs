@@ -107,7 +107,12 @@ impl Nose {
 
     /// Returns how thick the side wall is at a place, mm.
     fn wall_mm(&self, q: DVec3) -> f64 {
-        1.9 + 0.5 * wave(q.y / 23.0 + q.z / 31.0 + self.side(q).phases[3])
+        self.thin_wall_mm() * (1.25 + 0.25 * wave(q.y / 23.0 + q.z / 31.0 + self.side(q).phases[3]))
+    }
+
+    /// Returns the thickness of the thinnest walls around, mm.
+    pub(super) const fn thin_wall_mm(&self) -> f64 {
+        self.detail.thin_wall_mm
     }
 
     /// Returns the distance to where other hollows may begin: behind the side wall.

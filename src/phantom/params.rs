@@ -95,7 +95,7 @@ pub struct PhantomParams {
     pub size: Option<[usize; 3]>,
     /// Distance between voxel centres along x, y and z, mm.
     pub spacing_mm: Option<[f64; 3]>,
-    /// Sampling of the gold model's surface, mm; 1.25 for `quick`, 1 for `paper`.
+    /// Sampling of the gold model's surface, mm; 1.25 for `quick`, 0.5 for `paper`.
     pub gold_mm: Option<f64>,
     /// How fine the skull is.
     #[serde(skip_serializing_if = "is_default")]
@@ -252,7 +252,7 @@ impl PhantomParams {
     pub(super) fn gold_mm(&self) -> f64 {
         self.gold_mm.unwrap_or(match self.preset {
             Preset::Quick => 1.25,
-            Preset::Paper => 1.0,
+            Preset::Paper => 0.5,
         })
     }
 }

@@ -184,6 +184,7 @@ impl Scene {
         };
         match bone.make {
             Make::Compact => detail.compact_hu,
+            Make::Thin => detail.thin_wall_hu,
             Make::Petrous => detail.petrous_hu,
             Make::Mastoid => {
                 if choice.inside(-bone.distance_mm - 1.2) || choice.inside(detail.cell_wall(p)) {
@@ -303,7 +304,7 @@ impl Scene {
 /// Returns the density of bone without finer anatomy.
 fn simple_bone_hu(a: &Anatomy, case: Braincase, bone: Bone, choice: &mut impl Decide) -> f64 {
     match bone.make {
-        Make::Compact | Make::Petrous => a.compact_hu,
+        Make::Compact | Make::Thin | Make::Petrous => a.compact_hu,
         Make::Mastoid if choice.inside(-bone.distance_mm - 1.2) => a.compact_hu,
         Make::Mastoid => a.mastoid_hu,
         Make::Tooth => 2100.0,

@@ -14,8 +14,8 @@ use super::{
     anatomy::Anatomy,
     detail::Detail,
     face::{
-        cheek, clivus, ear_canal, frontal_bulk, mandible, mastoid, maxilla, maxillary_sinus, nasal_air, nose, orbit,
-        orbit_wall, petrous, sphenoid_sinus, spine,
+        THIN_WALL_MM, cheek, clivus, ear_canal, frontal_bulk, mandible, mastoid, maxilla, maxillary_sinus, nasal_air,
+        nose, orbit, orbit_wall, petrous, sphenoid_sinus, spine,
     },
     nose::Nose,
     shape::{ellipsoid, rounded_box, smooth_max, smooth_step, tube},
@@ -33,6 +33,8 @@ pub(super) enum Make {
     Shelled,
     /// Compact throughout.
     Compact,
+    /// A thin plate.
+    Thin,
     /// Compact and denser than all other.
     Petrous,
     /// Full of air cells.
@@ -181,7 +183,7 @@ impl Skull {
             add(front, Make::Shelled);
         } else {
             add(frontal_bulk(f), Make::Shelled);
-            add(orbit_wall(f, self.anatomy.orbit_scale), Make::Compact);
+            add(orbit_wall(f, self.anatomy.orbit_scale, THIN_WALL_MM), Make::Compact);
             add(nose(f), Make::Compact);
             add(maxilla(f), Make::Shelled);
         }
@@ -237,7 +239,7 @@ impl Skull {
     pub(super) fn cheek_air(&self, q: DVec3) -> f64 {
         let f = DVec3::new(q.x.abs(), q.y, q.z);
         match &self.nose {
-            Some(nose) => maxillary_pyramid(f, self.anatomy.orbit_scale, || nose.beyond_wall(q)),
+            Some(nose) => maxillary_pyramid(f, self.anatomy.orbit_scale, nose.thin_wall_mm(), || nose.beyond_wall(q)),
             None => maxillary_sinus(f),
         }
     }

@@ -11,16 +11,14 @@
 
 use super::{
     detail::Detail,
-    face::{clivus, frontal_bulk, mastoid, orbit, orbit_wall, petrous},
+    face::{clivus, frontal_bulk, mastoid, orbit, orbit_rim_mm, orbit_wall, petrous},
     nose::Nose,
-    shape::{ellipsoid, rounded_box, segment, smooth_max, smooth_min, tube, within},
+    shape::{ellipsoid, rounded_box, segment, smooth_max, smooth_min, smooth_step, tube, within},
     skull::{Bone, Make, Skull},
     teeth::Tooth,
 };
 use crate::space::DVec3;
 
-/// Thickness of the wall of the maxillary sinus, mm.
-const SINUS_WALL_MM: f64 = 2.4;
 /// Distance between two vertebrae below the axis, mm.
 const LEVEL_MM: f64 = 17.0;
 /// Width of the fillets where parts of the face have grown together, mm.
@@ -36,7 +34,8 @@ const SPINE: [[f64; 3]; 2] = [[-1.0, 5.0, -1e4], [46.0, 64.0, -64.0]];
 const TEETH: [[f64; 3]; 2] = [[-1.0, -93.0, -117.0], [34.0, -44.0, -74.0]];
 const PETROUS: [[f64; 3]; 2] = [[9.0, -17.0, -53.0], [67.0, 21.0, -31.0]];
 const MASTOID: [[f64; 3]; 2] = [[44.0, 6.0, -72.0], [64.0, 34.0, -32.0]];
-const CLIVUS: [[f64; 3]; 2] = [[-1.0, -41.0, -84.0], [20.0, 19.0, -31.0]];
+const CLIVUS: [[f64; 3]; 2] = [[-1.0, -41.0, -84.0], [25.0, 33.0, -31.0]];
+const SOCKET: [[f64; 3]; 2] = [[40.0, -21.0, -58.0], [67.0, 7.0, -40.0]];
 const FORAMEN: [[f64; 3]; 2] = [[-1.0, 11.0, -180.0], [19.0, 49.0, -11.0]];
 const PYRAMID: [[f64; 3]; 2] = [[11.0, -86.0, -82.0], [47.0, -34.0, -43.0]];
 
@@ -59,8 +58,11 @@ impl Skull {
             add(front, Make::Shelled, 0.0);
         } else {
             add(within(f, BROW, || brow(f)), Make::Shelled, FILLET_MM);
-            let orbit = within(f, ORBIT, || orbit_wall(f, self.anatomy.orbit_scale));
-            add(orbit, Make::Compact, FILLET_MM);
+            // To the side the wall is that of the temple; there and at the rim it is no thin plate.
+            let side_mm = 1.5 * smooth_step(38.0, 46.0, f.x);
+            let orbit = within(f, ORBIT, || orbit_wall(f, self.anatomy.orbit_scale, detail.thin_wall_mm + side_mm));
+            let is_thin = side_mm + orbit_rim_mm(f) < 0.7;
+            add(orbit, if is_thin { Make::Thin } else { Make::Compact }, FILLET_MM);
             // What lies in the nose between bone and air is mucosa.
             let jaw = within(f, UPPER_JAW, || smooth_min(upper_jaw(f).max(-nose.cavity(q)), nose.walls(f, q), 3.0));
             add(jaw, Make::Shelled, 3.0);
@@ -76,7 +78,8 @@ impl Skull {
         }
         add(within(f, PETROUS, || petrous(f)), Make::Petrous, 4.0);
         add(within(f, MASTOID, || mastoid(f)), Make::Mastoid, 4.0);
-        add(within(f, CLIVUS, || clivus(f)), Make::Shelled, 3.0);
+        add(within(f, CLIVUS, || clivus(f).min(condyle(f))), Make::Shelled, 3.0);
+        add(within(f, SOCKET, || socket(f)), Make::Shelled, 2.0);
         let cavities = self.cavities(q);
         bone.hollow_mm = cavities * scale;
         let hollow = cavities.min(within(f, FORAMEN, || self.foramen(q))).min(detail.openings(f, q.x > 0.0));
@@ -113,11 +116,12 @@ fn upper_jaw(f: DVec3) -> f64 {
 }
 
 /// The air of the cheek: a pyramid under the orbit, beside the nose, above the teeth.
-/// `beyond_nose` returns the distance to the space behind the nose's side wall.
-pub(super) fn maxillary_pyramid(f: DVec3, orbit_scale: f64, beyond_nose: impl FnOnce() -> f64) -> f64 {
+/// `wall_mm` is the thickness of its roof, the outer walls have half as much more; `beyond_nose` returns the distance to the
+/// space behind the nose's side wall.
+pub(super) fn maxillary_pyramid(f: DVec3, orbit_scale: f64, wall_mm: f64, beyond_nose: impl FnOnce() -> f64) -> f64 {
     within(f, PYRAMID, || {
-        let jaw = smooth_max(jaw_mass(f) + SINUS_WALL_MM, smooth_max(beyond_nose(), 11.5 - f.x, 3.0), 3.0);
-        let below = smooth_max(SINUS_WALL_MM - orbit(f, orbit_scale), -79.0 - f.z, 3.0);
+        let jaw = smooth_max(jaw_mass(f) + 1.5 * wall_mm, smooth_max(beyond_nose(), 11.5 - f.x, 3.0), 3.0);
+        let below = smooth_max(wall_mm - orbit(f, orbit_scale), -79.0 - f.z, 3.0);
         smooth_max(jaw, below, 4.0).max(f.z + 46.0)
     })
 }
@@ -144,7 +148,7 @@ fn lower_jaw(f: DVec3) -> f64 {
         DVec3::new(4.0, 15.5, 23.0),
         3.5,
     );
-    let head = ellipsoid(f - DVec3::new(53.0, -6.0, -59.0), DVec3::new(9.0, 4.6, 5.2));
+    let head = ellipsoid(f - JOINT, DVec3::new(9.0, 4.6, 5.2));
     let neck = tube(f, DVec3::new(52.0, -7.0, -60.0), DVec3::new(50.5, -12.0, -72.0), [4.0, 4.2]);
     let process = tube(f, DVec3::new(49.5, -34.0, -62.0), DVec3::new(50.0, -26.0, -76.0), [2.4, 4.4]);
     let flat = |p: DVec3| DVec3::new(p.x, p.y, 0.5 * p.z);
@@ -157,6 +161,21 @@ fn lower_jaw(f: DVec3) -> f64 {
     let ring = ellipsoid(DVec3::new(f.x, f.y + 52.0, 0.0), DVec3::new(25.0, 33.0, 1e3)).abs() - 5.0;
     let alveoli = smooth_max(smooth_max(ring, (f.z + 109.0).abs() - 6.5, 4.0), f.y + 46.0, 3.0);
     smooth_min(smooth_min(smooth_min(ramus, notch, 4.0), body, 10.0), alveoli, 6.0) * 0.9
+}
+
+/// Middle of the head of the jaw.
+const JOINT: DVec3 = DVec3::new(53.0, -6.0, -59.0);
+
+/// The socket of the jaw, wider than its head, which touches it at the top: no scan resolves the rest of the disc there.
+fn socket(f: DVec3) -> f64 {
+    let bone = ellipsoid(f - DVec3::new(53.0, -7.0, -49.0), DVec3::new(12.0, 13.0, 8.0));
+    let hollow = ellipsoid(f - JOINT - DVec3::new(0.0, -1.2, -1.2), DVec3::new(10.8, 7.0, 6.1));
+    smooth_max(bone, -hollow, 1.0)
+}
+
+/// The part of the occipital bone that rests on the atlas.
+fn condyle(f: DVec3) -> f64 {
+    ellipsoid(f - DVec3::new(18.0, 22.0, -58.0), DVec3::new(6.5, 10.0, 11.0))
 }
 
 /// Atlas, axis, and below them vertebrae with bodies, joints, arches and spinous processes.

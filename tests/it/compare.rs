@@ -3,9 +3,13 @@
 use std::fs;
 
 use calvaria::{
-    io::mesh::{self, MeshOptions},
+    io::{
+        image,
+        mesh::{self, MeshOptions},
+    },
     mesh::Mesh,
-    space::DVec3,
+    space::{DVec3, Grid},
+    volume::Volume,
 };
 
 use crate::door::Room;
@@ -75,4 +79,34 @@ fn a_deviation_needs_meshes_and_a_ply_name() {
     let room = room();
     let command = ["compare", "--pred", "small.ply", "--gold", "large.ply", "--deviation", "d.stl"];
     room.refuses(&command, 2, &["writes a .ply"]);
+}
+
+/// The surface of the first lies 0.7 mm inside that of the second; metal touches one corner, and only a plate is thin.
+#[test]
+fn metal_and_thin_bone_have_columns_of_their_own() {
+    let room = room();
+    let mut scan = Volume::filled(Grid::aligned([50, 50, 50], DVec3::ONE), 40_i16);
+    let corner = scan.grid.index(2, 2, 2);
+    scan.data[corner] = 3071;
+    image::write_i16(&room.path("scan.nrrd"), &scan).unwrap();
+    let command =
+        ["compare", "--pred", "small.ply", "--gold", "large.ply", "--ct", "scan.nrrd", "--thin-mm", "2", "--json"];
+    let row: serde_json::Value = serde_json::from_str(&room.ok(&command)).unwrap();
+    let close = |key: &str| assert!((row[key].as_f64().unwrap() - 0.7).abs() < 1e-9, "{key}: {row}");
+    ["metal_mad_pred_to_gold_mm", "elsewhere_mad_pred_to_gold_mm"].into_iter().for_each(close);
+    assert_eq!((&row["metal_status"], &row["metal_near_mm"]), (&"ok".into(), &10.0.into()));
+    assert_eq!(row["thin_bone_status"], "region_empty", "boxes of 40 mm are not thin");
+    let mut plate = cuboid(0.0, 40.0);
+    plate.vertices.iter_mut().for_each(|p| p.z = p.z.min(1.5));
+    mesh::write(&room.path("plate.ply"), &plate).unwrap();
+    let command = ["compare", "--pred", "plate.ply", "--gold", "plate.ply", "--thin-mm", "2", "--json"];
+    let row: serde_json::Value = serde_json::from_str(&room.ok(&command)).unwrap();
+    assert_eq!(row["thin_bone_status"], "ok");
+    assert!(row["thin_bone_assd_mm"].as_f64().unwrap() < 1e-9, "{row}");
+    assert!(row.get("metal_status").is_none(), "without a scan nothing is said of metal");
+    room.refuses(
+        &["compare", "--pred", "plate.ply", "--gold", "plate.ply", "--thin-mm", "0"],
+        2,
+        &["thin_mm", "positive"],
+    );
 }

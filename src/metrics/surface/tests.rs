@@ -7,7 +7,7 @@ use crate::{
     space::{DVec3, Rigid},
 };
 
-const PLAIN: Setting<'_> = Setting { scan: None, defect: None, near_mm: &[] };
+const PLAIN: Setting<'_> = Setting { scan: None, defect: None, near_mm: &[], places: &[] };
 
 fn near(found: Option<f64>, expected: f64, tolerance: f64) {
     let found = found.unwrap();
@@ -281,4 +281,30 @@ fn distances_and_sides_agree_with_a_plain_look_at_every_triangle() {
         inside += i32::from(found < 0.0);
     }
     assert!(inside > 100, "{inside}");
+}
+
+#[test]
+fn what_is_near_a_place_and_what_is_elsewhere_make_up_the_whole() {
+    // Two boxes, one of which the prediction has 1 mm too large; the place is a plate inside that one.
+    let gold = |grow: f64| {
+        let mut both = cuboid(DVec3::splat(-grow), DVec3::splat(20.0 + grow));
+        let other = cuboid(DVec3::splat(100.0), DVec3::splat(120.0));
+        let first = both.vertices.len() as u32;
+        both.vertices.extend(other.vertices);
+        both.triangles.extend(other.triangles.iter().map(|triangle| triangle.map(|v| v + first)));
+        both
+    };
+    let middle = cuboid(DVec3::splat(9.0), DVec3::splat(11.0));
+    let place = Place { name: "metal", surface: middle, is_solid: true, within_mm: 30.0 };
+    let places = [place.clone(), Place { surface: Mesh::default(), ..place }];
+    let found = compare_surfaces(&gold(1.0), &gold(0.0), &Setting { places: &places, ..PLAIN });
+    let [near_one, nowhere, elsewhere] = found.places[..] else { panic!("{} places", found.places.len()) };
+    near(near_one.mad_gold_to_pred_mm, 1.0, 1e-12);
+    near(elsewhere.mad_gold_to_pred_mm, 0.0, 1e-12);
+    near(elsewhere.max_pred_to_gold_mm, 0.0, 1e-12);
+    near(found.whole.mad_gold_to_pred_mm, 0.5, 1e-9);
+    assert_eq!(nowhere.status, Status::RegionEmpty);
+    assert!(compare_surfaces(&gold(1.0), &gold(0.0), &PLAIN).places.is_empty());
+    let empty = compare_surfaces(&Mesh::default(), &gold(0.0), &Setting { places: &places, ..PLAIN });
+    assert_eq!(empty.places.iter().map(|c| c.status).collect::<Vec<_>>(), [Status::PredEmpty; 3]);
 }

@@ -117,18 +117,20 @@ fn number(row: &LabelledRow, key: &str) -> Option<f64> {
 fn block(name: &str, rows: &Rows<'_>, cases: &BTreeSet<&str>) -> Block {
     let seeds: BTreeSet<SeedKey> = rows.values().filter_map(|row| row.seed.as_deref().map(seed_key)).collect();
     let seeds: Vec<String> = seeds.into_iter().map(|(_, seed)| seed).collect();
-    let patients: Vec<Patient> = cases.iter().map(|case| patient(case, rows)).collect();
-    let columns = COLUMNS.iter().map(|column| (column.key.to_owned(), summarise(column.key, &patients, rows, &seeds)));
+    let measured = |column: &&Column| rows.values().any(|row| row.row.contains_key(column.key));
+    let keys: Vec<&str> = COLUMNS.iter().chain(PLACES.iter().filter(measured)).map(|column| column.key).collect();
+    let patients: Vec<Patient> = cases.iter().map(|case| patient(case, rows, &keys)).collect();
+    let columns = keys.iter().map(|&key| (key.to_owned(), summarise(key, &patients, rows, &seeds)));
     Block { name: name.to_owned(), columns: columns.collect(), seeds, patients }
 }
 
-fn patient(case: &str, rows: &Rows<'_>) -> Patient {
+fn patient(case: &str, rows: &Rows<'_>, keys: &[&str]) -> Patient {
     let cell = |key: &str| {
         let of_case = rows.iter().filter(|((of, _), _)| *of == case);
         let values: Vec<f64> = of_case.filter_map(|(_, row)| number(row, key)).collect();
         Cell { value: mean(&values), seed_sd: sd(&values), seeds: values.len() }
     };
-    let values = COLUMNS.iter().map(|column| (column.key.to_owned(), cell(column.key))).collect();
+    let values = keys.iter().map(|&key| (key.to_owned(), cell(key))).collect();
     Patient { case: case.to_owned(), values }
 }
 

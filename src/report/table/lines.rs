@@ -1,6 +1,6 @@
 //! From a table to lines of text cells, with fixed rounding: what Markdown, LaTeX and the terminal all print.
 
-use super::model::{Block, COLUMNS, Cell, Column, ColumnSummary, Patient, Table};
+use super::model::{Block, COLUMNS, Cell, Column, ColumnSummary, PLACES, Patient, Table};
 use crate::report::{paper::Published, statistics::PairedTest};
 
 /// Text of a value that does not exist.
@@ -28,6 +28,7 @@ pub(super) struct Section {
 pub(super) fn document(table: &Table) -> Document {
     let columns: Vec<Column> = COLUMNS.into_iter().filter(|column| has_values(table, column)).collect();
     let mut sections = vec![overview(table, &columns)];
+    sections.extend(of_places(table));
     sections.extend(table.blocks.iter().map(|block| of_block(block, &columns, table.baseline.as_deref())));
     sections.extend(table.paper.as_ref().map(of_paper));
     Document { sections, notes: table.notes.clone() }
@@ -58,14 +59,16 @@ fn mean_sd(column: &ColumnSummary, digits: usize) -> Option<String> {
     Some(column.summary.sd.map_or_else(|| mean.clone(), |sd| format!("{mean} +- {}", fixed(sd, digits))))
 }
 
+/// Returns mean and SD, and over how many patients where some have no value.
+fn mean_sd_n(column: &ColumnSummary, digits: usize) -> String {
+    let text = or_none(mean_sd(column, digits));
+    let n = column.summary.n;
+    if n < column.of { format!("{text} ({n} of {})", column.of) } else { text }
+}
+
 fn overview(table: &Table, columns: &[Column]) -> Section {
     let line = |block: &Block| {
-        let cell = |column: &Column| {
-            let summary = &block.columns[column.key];
-            let text = or_none(mean_sd(summary, column.digits));
-            let partial = summary.summary.n < summary.of;
-            if partial { format!("{text} ({} of {})", summary.summary.n, summary.of) } else { text }
-        };
+        let cell = |column: &Column| mean_sd_n(&block.columns[column.key], column.digits);
         std::iter::once(block.name.clone()).chain(columns.iter().map(cell)).collect()
     };
     let published = |paper: &Published| {
@@ -80,6 +83,24 @@ fn overview(table: &Table, columns: &[Column]) -> Section {
         rows: table.blocks.iter().map(line).collect(),
         summary: table.paper.iter().map(published).collect(),
     }
+}
+
+/// Where the deviations are, if any row says so.
+fn of_places(table: &Table) -> Option<Section> {
+    let places: Vec<Column> = PLACES.into_iter().filter(|column| has_values(table, column)).collect();
+    let line = |block: &Block| {
+        let cell = |column: &Column| {
+            let column = block.columns.get(column.key).map(|found| mean_sd_n(found, column.digits));
+            or_none(column)
+        };
+        std::iter::once(block.name.clone()).chain(places.iter().map(cell)).collect()
+    };
+    (!places.is_empty()).then(|| Section {
+        title: "MAD by place (mm), mean +- SD over patients".to_owned(),
+        header: header(&table.by, &places),
+        rows: table.blocks.iter().map(line).collect(),
+        summary: Vec::new(),
+    })
 }
 
 fn of_block(block: &Block, columns: &[Column], baseline: Option<&str>) -> Section {

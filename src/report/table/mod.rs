@@ -22,7 +22,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use self::model::{Block, COLUMNS, Cell, Column, ColumnSummary, Patient, Table};
+pub use self::model::{Block, COLUMNS, Cell, Column, ColumnSummary, PLACES, Patient, Table};
 use crate::{fault::Result, pipeline::stage::Params};
 
 /// One row of `compare`, with the labels of the item that it came from.

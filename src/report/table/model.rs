@@ -33,6 +33,21 @@ pub const COLUMNS: [Column; 4] = [
     Column { key: "align_median_mm", title: "alignment residual (mm)", digits: 2, tested: false },
 ];
 
+/// Further columns, of rows that measured near metal, near thin bone and elsewhere: both directions, for bone that is missed
+/// shows from the gold model alone.
+pub const PLACES: [Column; 6] = [
+    place("metal_mad_pred_to_gold_mm", "near metal, pred to gold"),
+    place("metal_mad_gold_to_pred_mm", "gold to pred"),
+    place("thin_bone_mad_pred_to_gold_mm", "near thin bone, pred to gold"),
+    place("thin_bone_mad_gold_to_pred_mm", "gold to pred"),
+    place("elsewhere_mad_pred_to_gold_mm", "elsewhere, pred to gold"),
+    place("elsewhere_mad_gold_to_pred_mm", "gold to pred"),
+];
+
+const fn place(key: &'static str, title: &'static str) -> Column {
+    Column { key, title, digits: 2, tested: false }
+}
+
 /// A whole table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Table {

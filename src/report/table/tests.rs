@@ -154,3 +154,21 @@ fn other_axes_make_their_own_blocks() {
     let by_depth = summarise(&rows, &TableParams { by: "depth".into(), ..TableParams::default() }).unwrap();
     assert_eq!(by_depth.blocks[0].name, "30, floor");
 }
+
+#[cfg(feature = "report")]
+#[test]
+fn places_have_a_section_where_rows_measured_them() {
+    let mut rows = study();
+    assert!(!render(&rows, &params()).unwrap().md.contains("MAD by place"));
+    for (i, row) in rows.iter_mut().filter(|row| row.method == "threshold").enumerate() {
+        let metal = (i != 2).then_some(1.0 + i as f64);
+        row.row.insert("metal_mad_pred_to_gold_mm".to_owned(), json!(metal));
+        row.row.insert("metal_mad_gold_to_pred_mm".to_owned(), json!(metal.map(|_| 0.5)));
+        row.row.insert("elsewhere_mad_pred_to_gold_mm".to_owned(), json!(0.25));
+    }
+    let md = render(&rows, &params()).unwrap().md;
+    let header = "| method | near metal, pred to gold | gold to pred | elsewhere, pred to gold |";
+    assert!(md.contains("**MAD by place (mm), mean +- SD over patients**") && md.contains(header), "{md}");
+    assert!(md.contains("| threshold | 3.00 +- 1.83 (4 of 5) | 0.50 +- 0.00 (4 of 5) | 0.25 +- 0.00 |"), "{md}");
+    assert!(md.contains("| floor | - | - | - |"), "{md}");
+}
