@@ -17,6 +17,8 @@ enum Near<'a> {
         bvh: Bvh,
         sides: Option<Sides<'a>>,
         bounds_mm: (DVec3, DVec3),
+        /// No point inside is deeper.
+        deepest_mm: f64,
     },
     Ball {
         centre_mm: DVec3,
@@ -27,13 +29,20 @@ enum Near<'a> {
 impl<'a> Near<'a> {
     fn new(solid: &'a Solid) -> Self {
         match solid {
-            Solid::Mesh(mesh) => Self::mesh(mesh, true),
+            Solid::Mesh(mesh) => Self::mesh(mesh, true, f64::INFINITY),
             Solid::Ball { centre_mm, radius_mm } => Self::Ball { centre_mm: *centre_mm, radius_mm: *radius_mm },
         }
     }
 
-    fn mesh(mesh: &'a Mesh, is_solid: bool) -> Self {
+    /// Distances to a place. The largest ball that fits into a solid has no more than its volume.
+    fn place(place: &'a Place) -> Self {
+        let deepest_mm = libm::cbrt(place.surface.volume_mm3().abs() * (0.75 / std::f64::consts::PI));
+        Self::mesh(&place.surface, place.is_solid, 1.01 * deepest_mm)
+    }
+
+    fn mesh(mesh: &'a Mesh, is_solid: bool, deepest_mm: f64) -> Self {
         Self::Mesh {
+            deepest_mm,
             bvh: Bvh::new(mesh),
             sides: is_solid.then(|| Sides::new(mesh)),
             bounds_mm: mesh.bounds_mm().unwrap_or((DVec3::INFINITY, DVec3::NEG_INFINITY)),
@@ -46,7 +55,7 @@ impl<'a> Near<'a> {
             Self::Ball { centre_mm, radius_mm } => {
                 Some((p.distance(*centre_mm) - radius_mm).max(0.0)).filter(|&d| d <= max_mm)
             }
-            Self::Mesh { bvh, sides, bounds_mm: (low, high) } => {
+            Self::Mesh { bvh, sides, bounds_mm: (low, high), deepest_mm } => {
                 let outside = (*low - p).max(p - *high).max(DVec3::ZERO);
                 if outside.length_squared() > max_mm * max_mm {
                     return None;
@@ -54,7 +63,8 @@ impl<'a> Near<'a> {
                 let Some(sides) = sides.as_ref().filter(|_| outside == DVec3::ZERO) else {
                     return bvh.closest_within(p, max_mm).map(|hit| hit.distance_mm);
                 };
-                let hit = bvh.closest(p)?;
+                // What is farther from the surface than any point inside can be lies outside.
+                let hit = if *deepest_mm <= max_mm { bvh.closest_within(p, max_mm) } else { bvh.closest(p) }?;
                 let distance_mm = if sides.is_outside(p, hit.triangle) { hit.distance_mm } else { 0.0 };
                 Some(distance_mm).filter(|&d| d <= max_mm)
             }
@@ -129,7 +139,7 @@ impl<'a> Regions<'a> {
             Zone::new(Near::new(solid), lengths)
         };
         let at = |(which, place): (usize, &'a Place)| {
-            Zone::new(Near::mesh(&place.surface, place.is_solid), vec![(place.within_mm, Self::place_bit(which))])
+            Zone::new(Near::place(place), vec![(place.within_mm, Self::place_bit(which))])
         };
         Self {
             margin: scan.map(Margin::new),
@@ -227,6 +237,19 @@ mod tests {
         let scan = Grid::aligned([40, 40, 40], DVec3::ONE);
         let regions = Regions::new(Some(&scan), Some(&ball), &[5.0], &[]);
         assert_eq!(regions.of(DVec3::new(1.0, 20.0, 20.0)), Regions::WITH_CAPS);
+    }
+
+    #[test]
+    fn small_solids_are_near_in_their_middle_and_between_them_nothing_is() {
+        let mut grains = cuboid(DVec3::ZERO, DVec3::splat(4.0));
+        let other = cuboid(DVec3::splat(60.0), DVec3::splat(64.0));
+        grains.vertices.extend(other.vertices);
+        grains.triangles.extend(other.triangles.iter().map(|triangle| triangle.map(|v| v + 8)));
+        let places = [Place { name: "grains", surface: grains, is_solid: true, within_mm: 10.0 }];
+        let regions = Regions::new(None, None, &[], &places);
+        let is_near = |x: f64| regions.of(DVec3::new(x, 2.0, 2.0)) & Regions::place_bit(0) != 0;
+        assert_eq!([2.0, 3.9, 13.9, 14.1, 30.0].map(is_near), [true, true, true, false, false]);
+        assert_eq!(regions.of(DVec3::splat(30.0)) & Regions::ELSEWHERE, Regions::ELSEWHERE, "between the two");
     }
 
     #[test]
