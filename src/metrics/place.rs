@@ -91,7 +91,7 @@ fn around(ct: &Volume<f32>, above: f32) -> Option<Volume<f32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::quadrature::shapes::cuboid;
+    use crate::metrics::quadrature::shapes::{both, cuboid};
 
     #[test]
     fn metal_is_where_the_scan_says() {
@@ -115,10 +115,7 @@ mod tests {
     fn thin_bone_is_a_plate_and_not_a_block_nor_a_crumb() {
         let mut all = cuboid(DVec3::ZERO, DVec3::new(20.0, 20.0, 1.2));
         for (low, high) in [(DVec3::splat(40.0), DVec3::splat(60.0)), (DVec3::splat(80.0), DVec3::splat(80.9))] {
-            let other = cuboid(low, high);
-            let first = all.vertices.len() as u32;
-            all.vertices.extend(other.vertices);
-            all.triangles.extend(other.triangles.iter().map(|triangle| triangle.map(|v| v + first)));
+            all = both(all, cuboid(low, high));
         }
         let found = Place::thin_bone(&all, 2.0);
         assert!((found.surface.area_mm2() - 800.0).abs() < 1e-6, "{} mm²", found.surface.area_mm2());

@@ -120,6 +120,14 @@ pub(super) mod shapes {
         finer
     }
 
+    /// Two meshes as one.
+    pub(in crate::metrics) fn both(mut one: Mesh, other: Mesh) -> Mesh {
+        let first = one.vertices.len() as u32;
+        one.vertices.extend(other.vertices);
+        one.triangles.extend(other.triangles.iter().map(|triangle| triangle.map(|v| v + first)));
+        one
+    }
+
     fn quarters(corners: &[DVec3; 3]) -> [[DVec3; 3]; 4] {
         let [a, b, c] = *corners;
         let [ab, bc, ca] = Piece { corners: *corners }.middles();

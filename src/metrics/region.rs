@@ -219,7 +219,7 @@ pub(super) struct Held {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::quadrature::shapes::cuboid;
+    use crate::metrics::quadrature::shapes::{both, cuboid};
 
     #[test]
     fn inside_counts_as_near_and_the_margin_comes_first() {
@@ -241,10 +241,8 @@ mod tests {
 
     #[test]
     fn small_solids_are_near_in_their_middle_and_between_them_nothing_is() {
-        let mut grains = cuboid(DVec3::ZERO, DVec3::splat(4.0));
-        let other = cuboid(DVec3::splat(60.0), DVec3::splat(64.0));
-        grains.vertices.extend(other.vertices);
-        grains.triangles.extend(other.triangles.iter().map(|triangle| triangle.map(|v| v + 8)));
+        let grain = |low: f64| cuboid(DVec3::splat(low), DVec3::splat(low + 4.0));
+        let grains = both(grain(0.0), grain(60.0));
         let places = [Place { name: "grains", surface: grains, is_solid: true, within_mm: 10.0 }];
         let regions = Regions::new(None, None, &[], &places);
         let is_near = |x: f64| regions.of(DVec3::new(x, 2.0, 2.0)) & Regions::place_bit(0) != 0;

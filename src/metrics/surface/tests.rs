@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    metrics::quadrature::shapes::{cuboid, finer, sphere},
+    metrics::quadrature::shapes::{both, cuboid, finer, sphere},
     numeric::Seed,
     space::{DVec3, Rigid},
 };
@@ -285,26 +285,21 @@ fn distances_and_sides_agree_with_a_plain_look_at_every_triangle() {
 
 #[test]
 fn what_is_near_a_place_and_what_is_elsewhere_make_up_the_whole() {
-    // Two boxes, one of which the prediction has 1 mm too large; the place is a plate inside that one.
-    let gold = |grow: f64| {
-        let mut both = cuboid(DVec3::splat(-grow), DVec3::splat(20.0 + grow));
-        let other = cuboid(DVec3::splat(100.0), DVec3::splat(120.0));
-        let first = both.vertices.len() as u32;
-        both.vertices.extend(other.vertices);
-        both.triangles.extend(other.triangles.iter().map(|triangle| triangle.map(|v| v + first)));
-        both
+    // Two boxes, one of which the prediction has 1 mm too large; the place is a block inside that one.
+    let boxes = |grow: f64| {
+        both(cuboid(DVec3::splat(-grow), DVec3::splat(20.0 + grow)), cuboid(DVec3::splat(100.0), DVec3::splat(120.0)))
     };
     let middle = cuboid(DVec3::splat(9.0), DVec3::splat(11.0));
     let place = Place { name: "metal", surface: middle, is_solid: true, within_mm: 30.0 };
     let places = [place.clone(), Place { surface: Mesh::default(), ..place }];
-    let found = compare_surfaces(&gold(1.0), &gold(0.0), &Setting { places: &places, ..PLAIN });
+    let found = compare_surfaces(&boxes(1.0), &boxes(0.0), &Setting { places: &places, ..PLAIN });
     let [near_one, nowhere, elsewhere] = found.places[..] else { panic!("{} places", found.places.len()) };
     near(near_one.mad_gold_to_pred_mm, 1.0, 1e-12);
     near(elsewhere.mad_gold_to_pred_mm, 0.0, 1e-12);
     near(elsewhere.max_pred_to_gold_mm, 0.0, 1e-12);
     near(found.whole.mad_gold_to_pred_mm, 0.5, 1e-9);
     assert_eq!(nowhere.status, Status::RegionEmpty);
-    assert!(compare_surfaces(&gold(1.0), &gold(0.0), &PLAIN).places.is_empty());
-    let empty = compare_surfaces(&Mesh::default(), &gold(0.0), &Setting { places: &places, ..PLAIN });
+    assert!(compare_surfaces(&boxes(1.0), &boxes(0.0), &PLAIN).places.is_empty());
+    let empty = compare_surfaces(&Mesh::default(), &boxes(0.0), &Setting { places: &places, ..PLAIN });
     assert_eq!(empty.places.iter().map(|c| c.status).collect::<Vec<_>>(), [Status::PredEmpty; 3]);
 }
