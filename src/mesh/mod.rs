@@ -9,6 +9,7 @@ pub mod examine;
 pub(crate) mod forest;
 pub mod intersect;
 pub mod repair;
+pub mod thickness;
 
 use crate::space::{DVec3, Rigid};
 

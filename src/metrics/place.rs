@@ -9,15 +9,13 @@ use rayon::prelude::*;
 
 use crate::{
     geometry::surface::{Border, isosurface},
-    mesh::{Mesh, bvh::Bvh, components},
-    space::{DVec3, Grid},
+    mesh::{Mesh, components, thickness::Walls},
+    space::Grid,
     volume::Volume,
 };
 
 /// Smaller patches of thin bone are edges and roughness of the model, mm².
 const LEAST_PATCH_MM2: f64 = 10.0;
-/// Where the ray begins below the surface, mm: behind its own triangle and those that share its corners.
-const BELOW_MM: f64 = 1e-6;
 
 /// A place whose surroundings are measured apart from the rest.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,14 +45,11 @@ impl Place {
     /// leaves it within that length, in patches of at least 10 mm²; what is as near to them as they are thin is near.
     #[must_use]
     pub fn thin_bone(gold: &Mesh, thinner_mm: f64) -> Self {
-        let bvh = Bvh::new(gold);
-        // A model wound inside out has its bone on the other side.
-        let inwards = if gold.volume_mm3() < 0.0 { 1.0 } else { -1.0 };
+        let walls = Walls::new(gold);
         let is_thin = |triangle: &[u32; 3]| {
             let [a, b, c] = triangle.map(|v| gold.vertices[v as usize]);
-            let into = (b - a).cross(c - a).normalize_or_zero() * inwards;
-            let from = (a + b + c) / 3.0 + into * BELOW_MM;
-            into != DVec3::ZERO && bvh.ray(from, into).is_some_and(|hit| hit.t + BELOW_MM <= thinner_mm)
+            let normal = (b - a).cross(c - a).normalize_or_zero();
+            walls.below_mm((a + b + c) / 3.0, normal).is_some_and(|thick_mm| thick_mm <= thinner_mm)
         };
         let triangles = gold.triangles.par_iter().copied().filter(is_thin).collect();
         let thin = Mesh { vertices: gold.vertices.clone(), triangles };
@@ -91,7 +86,10 @@ fn around(ct: &Volume<f32>, above: f32) -> Option<Volume<f32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::quadrature::shapes::{both, cuboid};
+    use crate::{
+        metrics::quadrature::shapes::{both, cuboid},
+        space::DVec3,
+    };
 
     #[test]
     fn metal_is_where_the_scan_says() {

@@ -127,6 +127,10 @@ pub struct Quality {
     pub weakest: Option<Weakest>,
     /// Share of the mesh on bone that is wound outwards.
     pub outwards_share: f64,
+    /// 95th percentile of the distances without bone thinner than 2 mm, mm; present where it was judged in place of the one
+    /// of all bone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p95_thick_residual_mm: Option<f64>,
     /// Share of the mesh inside the scan at which the image shows an edge of bone.
     pub edge_share: Option<f64>,
     /// How much farther out than the mesh the image shows all faces of bone, mm.
@@ -247,6 +251,7 @@ fn transform_file(found: &Alignment) -> TransformFile {
             condition: found.condition,
             weakest: found.weakest,
             outwards_share: found.outwards_share,
+            p95_thick_residual_mm: found.p95_thick_residual_mm,
             edge_share: found.edge_share,
             swell_mm: found.swell_mm,
             bone_hu: found.bone_hu,

@@ -66,7 +66,7 @@ pub struct Accept {
     /// Largest median distance of mesh to bone surface, mm.
     pub median_mm: f64,
     /// Largest 95th percentile of that distance, mm; when absent, twice `median_mm`, and at least 1.2 of the largest
-    /// spacing.
+    /// spacing. A mesh beyond it is judged once more without its bone thinner than 2 mm, which a scan may not show.
     pub p95_mm: Option<f64>,
     /// Smallest share of the mesh (inside the scan) that lies on bone.
     pub inlier_share: f64,
@@ -140,6 +140,9 @@ pub struct Alignment {
     pub median_residual_mm: f64,
     /// 95th percentile of that distance, mm.
     pub p95_residual_mm: f64,
+    /// The same without bone of the mesh thinner than 2 mm, which a scan may not show, mm: judged instead when the one of
+    /// all bone is beyond its limit, and absent when it is not, or when most of the mesh is thin.
+    pub p95_thick_residual_mm: Option<f64>,
     /// Root mean square of the distances that count as on bone, mm.
     pub rms_residual_mm: f64,
     /// Square root of the ratio of the largest to the smallest curvature of the fit: large when the mesh can slide.

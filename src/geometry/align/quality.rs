@@ -6,9 +6,10 @@ use super::{
     AlignOptions, Alignment, Handed, Weakest,
     fit::{Bone, normal_equations_at},
     refine::Refined,
-    sample::Model,
+    sample::{Model, Point},
 };
 use crate::{
+    mesh::{Mesh, thickness::Walls},
     numeric::tree_sum,
     space::{DVec3, Rigid},
 };
@@ -17,6 +18,8 @@ use crate::{
 const CHANGE_MM: f64 = 0.1;
 /// Longest weakest motion that is said, mm.
 const LONGEST_MM: f64 = 1000.0;
+/// Bone of the mesh that is thinner than this may be lost in any scan, mm.
+const THIN_MM: f64 = 2.0;
 /// Normals that agree less than this say nothing.
 const CLEAR: f64 = 0.3;
 
@@ -61,6 +64,7 @@ pub(super) fn measure(model: &Model, bone: &Bone, motion: Rigid, seen: Seen, opt
         overlap_share: share(inside.len(), points.len()),
         median_residual_mm: at(0.5),
         p95_residual_mm: at(0.95),
+        p95_thick_residual_mm: None,
         rms_residual_mm: (tree_sum(&squares) / squares.len().max(1) as f64).sqrt(),
         condition: condition.map_or(f64::INFINITY, |condition| condition.ratio),
         weakest: condition.map(|condition| {
@@ -82,4 +86,26 @@ pub(super) fn measure(model: &Model, bone: &Bone, motion: Rigid, seen: Seen, opt
         notes: Vec::new(),
         refusal: None,
     }
+}
+
+/// Returns the 95th percentile of the distances of bone that is not thin, mm; nothing when that is the smaller part.
+///
+/// A wall that the scan is too coarse to show lies far from any bone of the scan, however well the mesh is placed; a mesh
+/// out of place is off where bone is thick too.
+pub(super) fn p95_of_thick(mesh: &Mesh, model: &Model, bone: &Bone, motion: &Rigid) -> Option<f64> {
+    let walls = Walls::new(mesh);
+    let points = model.points(usize::MAX);
+    let distance_mm = |point: &Point| {
+        let p = motion.apply(point.position);
+        bone.holds(p).then(|| bone.tree.closest(p)).flatten().map(|hit| hit.distance_mm)
+    };
+    let is_thin = |point: &Point| walls.below_mm(point.position, point.normal).is_some_and(|mm| mm < THIN_MM);
+    let inside: Vec<(f64, bool)> = points
+        .par_iter()
+        .with_min_len(256)
+        .filter_map(|point| distance_mm(point).map(|mm| (mm, is_thin(point))))
+        .collect();
+    let mut thick: Vec<f64> = inside.iter().filter(|(_, is_thin)| !is_thin).map(|&(mm, _)| mm).collect();
+    thick.sort_by(f64::total_cmp);
+    (2 * thick.len() >= inside.len()).then(|| thick.get((thick.len() as f64 * 0.95) as usize).copied()).flatten()
 }

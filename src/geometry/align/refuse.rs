@@ -48,6 +48,16 @@ pub(super) fn size(model: &Model, bone_radius_mm: f64) -> Result<()> {
     })
 }
 
+/// Returns the largest 95th percentile of the distances to bone, mm.
+pub(super) fn p95_limit_mm(accept: &Accept, largest_spacing_mm: f64) -> f64 {
+    accept.p95_mm.unwrap_or_else(|| (P95.0 * accept.median_mm).max(P95.1 * largest_spacing_mm))
+}
+
+/// Returns whether a distance is beyond its limit, or no number.
+pub(super) fn far(mm: f64, limit_mm: f64) -> bool {
+    !(mm <= limit_mm)
+}
+
 /// Returns the first limit that is not met, with the numbers and the likely cause.
 pub(super) fn refusal(found: &Alignment, start: &Start, largest_spacing_mm: f64, accept: &Accept) -> Option<Refusal> {
     let refuse = |what: String, cause: &str| Some(Refusal { what, cause: cause.to_owned() });
@@ -73,19 +83,19 @@ pub(super) fn refusal(found: &Alignment, start: &Start, largest_spacing_mm: f64,
             "the scan shows another part of the body, or the start is wrong",
         );
     }
-    let p95_limit_mm = accept.p95_mm.unwrap_or_else(|| (P95.0 * accept.median_mm).max(P95.1 * largest_spacing_mm));
-    let far = |mm: f64, limit_mm: f64| !(mm <= limit_mm);
+    let p95_limit_mm = p95_limit_mm(accept, largest_spacing_mm);
     if far(found.median_residual_mm, accept.median_mm)
-        || far(found.p95_residual_mm, p95_limit_mm)
+        || far(found.p95_thick_residual_mm.unwrap_or(found.p95_residual_mm), p95_limit_mm)
         || far(accept.inlier_share, found.inlier_share)
     {
         return refuse(
             format!(
-                "median distance to bone {:.2} mm (limit {}), 95th percentile {:.2} mm (limit {:.2}), {:.0} % of the \
+                "median distance to bone {:.2} mm (limit {}), 95th percentile {:.2} mm{} (limit {:.2}), {:.0} % of the \
                  surface on bone (limit {:.0} %)",
                 found.median_residual_mm,
                 accept.median_mm,
                 found.p95_residual_mm,
+                found.p95_thick_residual_mm.map_or_else(String::new, |mm| format!(", {mm:.2} mm without thin bone")),
                 p95_limit_mm,
                 percent(found.inlier_share),
                 percent(accept.inlier_share)
@@ -145,6 +155,13 @@ pub(super) fn notes(found: &Alignment, start: &Start) -> Vec<String> {
     }
     if (OUTWARDS.0..OUTWARDS.1).contains(&found.outwards_share) && found.inlier_share > 0.0 {
         notes.push(format!("the mesh is wound both ways: {:.0} % of it faces outwards", 100.0 * found.outwards_share));
+    }
+    if let Some(thick_mm) = found.p95_thick_residual_mm {
+        notes.push(format!(
+            "the scan does not show thin bone of the mesh: 95th percentile of the distances to bone {:.2} mm, {thick_mm:.2} \
+             mm without bone thinner than 2 mm",
+            found.p95_residual_mm
+        ));
     }
     if *start == Start::Auto && near_half_turn(&found.world_from_mesh.rotation) {
         notes.push("the motion is nearly a half turn about z: the mesh may be in RAS, read as LPS".to_owned());

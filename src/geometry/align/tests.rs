@@ -219,3 +219,37 @@ fn what_cannot_be_aligned_is_said() {
         assert!(fault.hint.unwrap().contains(name));
     }
 }
+
+/// Two plates across the empty head of [`model`], `thick_mm` thick, of about a tenth of its surface.
+fn with_plates(thick_mm: f64) -> Mesh {
+    let mut mesh = model(skull);
+    for z in [-15.0, 15.0] {
+        let first = mesh.vertices.len() as u32;
+        let corner = |c: u32| {
+            let [right, back, up] = [0, 1, 2].map(|axis| f64::from(c >> axis & 1));
+            DVec3::new(60.0 * right - 30.0, 60.0 * back - 30.0, z + thick_mm * up)
+        };
+        let faces = [[0, 2, 3, 1], [4, 5, 7, 6], [0, 1, 5, 4], [2, 6, 7, 3], [0, 4, 6, 2], [1, 3, 7, 5]];
+        mesh.vertices.extend((0..8).map(corner));
+        mesh.triangles
+            .extend(faces.iter().flat_map(|&[a, b, c, d]| [[a, b, c], [a, c, d]]).map(|t| t.map(|v| first + v)));
+    }
+    mesh
+}
+
+#[test]
+fn thin_bone_that_the_scan_does_not_show_says_nothing_against_the_mesh() {
+    let ct = head(skull);
+    let scan = Scan::new(&ct, None).unwrap();
+    let run = |mesh: &Mesh| scan.align(&mesh.moved(&place()), &Start::Identity, &AlignOptions::default()).unwrap();
+    let whole = run(&model(skull));
+    assert!(whole.accepted() && whole.p95_thick_residual_mm.is_none() && whole.notes.is_empty(), "{whole:?}");
+    let thin = run(&with_plates(1.0));
+    let thick_mm = thin.p95_thick_residual_mm.unwrap();
+    assert!(thin.p95_residual_mm > 20.0 && (thick_mm - whole.p95_residual_mm).abs() < 0.3, "{thin:?}");
+    assert!(thin.accepted() && thin.notes.iter().any(|note| note.contains("thin bone")), "{thin:?}");
+    assert!(error_mm(&model(skull).moved(&place()), &thin.world_from_mesh, &Rigid::IDENTITY) < 0.3, "{thin:?}");
+    // As much bone that no scan could miss is another head's.
+    let other = run(&with_plates(4.0));
+    assert!(!other.accepted() && refused(&other).0.contains("without thin bone"), "{other:?}");
+}
