@@ -120,13 +120,17 @@ impl Nose {
         self.wall_mm(q) - self.cavity(q)
     }
 
-    /// Returns the distance to the side walls and the bridge.
+    /// Returns the distance to the side walls, which are thin.
     pub(super) fn walls(&self, f: DVec3, q: DVec3) -> f64 {
         within(f, WALLS, || {
             let inside = self.cavity(q);
-            let walls = smooth_max((inside - self.wall_mm(q)).max(-inside), -77.0 - q.y, 2.0);
-            walls.min(nasal_bones(f))
+            smooth_max((inside - self.wall_mm(q)).max(-inside), -77.0 - q.y, 2.0)
         })
+    }
+
+    /// Returns the distance to the bridge.
+    pub(super) fn bridge(f: DVec3) -> f64 {
+        within(f, WALLS, || nasal_bones(f))
     }
 
     /// Returns the distance to the sheets that the turbinates are wound from, and half of the thickness of their mucosa.

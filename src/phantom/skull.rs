@@ -33,7 +33,7 @@ pub(super) enum Make {
     Shelled,
     /// Compact throughout.
     Compact,
-    /// A thin plate.
+    /// A thin wall, drawn thicker and less dense than it is.
     Thin,
     /// Compact and denser than all other.
     Petrous,

@@ -64,8 +64,15 @@ impl Skull {
             let is_thin = side_mm + orbit_rim_mm(f) < 0.7;
             add(orbit, if is_thin { Make::Thin } else { Make::Compact }, FILLET_MM);
             // What lies in the nose between bone and air is mucosa.
-            let jaw = within(f, UPPER_JAW, || smooth_min(upper_jaw(f).max(-nose.cavity(q)), nose.walls(f, q), 3.0));
-            add(jaw, Make::Shelled, 3.0);
+            let mut make = Make::Shelled;
+            let jaw = within(f, UPPER_JAW, || {
+                let (jaw, walls, bridge) = (upper_jaw(f).max(-nose.cavity(q)), nose.walls(f, q), Nose::bridge(f));
+                if walls < jaw.min(bridge) {
+                    make = Make::Thin;
+                }
+                smooth_min(jaw, walls.min(bridge), 3.0)
+            });
+            add(jaw, make, 3.0);
         }
         add(within(f, CHEEK, || cheek_bone(f)), Make::Shelled, 2.0);
         if lower > 6.0 {
@@ -84,9 +91,11 @@ impl Skull {
         bone.hollow_mm = cavities * scale;
         let hollow = cavities.min(within(f, FORAMEN, || self.foramen(q))).min(detail.openings(f, q.x > 0.0));
         bone.distance_mm = grown.max(-hollow * scale);
-        let piece = detail.pieces(f).min(nose.septum(f, q)).min(nose.cell_walls(f, q)) * scale;
-        if piece < bone.distance_mm {
-            bone = Bone { distance_mm: piece, make: Make::Compact, ..bone };
+        let sheets = nose.septum(f, q).min(nose.cell_walls(f, q));
+        for (piece, make) in [(detail.pieces(f), Make::Compact), (sheets, Make::Thin)] {
+            if piece * scale < bone.distance_mm {
+                bone = Bone { distance_mm: piece * scale, make, ..bone };
+            }
         }
         bone
     }

@@ -22,7 +22,7 @@ pub struct Phantom;
 
 impl Stage for Phantom {
     const NAME: &'static str = "phantom";
-    const VERSION: u32 = 5;
+    const VERSION: u32 = 6;
     const DOC: &'static str =
         "Simulate a head with a skull defect: CT series, gold mesh in its own frame, defect solid.";
     const INPUTS: &'static [Input] = &[Input {
