@@ -27,7 +27,7 @@ const MOST_BYTES: u64 = 1 << 30;
 /// What to do with a network.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Read a PyTorch checkpoint of msd_pytorch; nothing in it is executed
+    /// Read a PyTorch checkpoint of `msd_pytorch`; nothing in it is executed
     Import(Import),
     /// Write a network for PyTorch or ONNX
     Export(Export),
@@ -100,7 +100,7 @@ pub(super) struct Import {
 pub(super) struct Export {
     /// A network of this program
     model: PathBuf,
-    /// FILE.pt (a checkpoint with the names of msd_pytorch), FILE.safetensors (the same names), or FILE.onnx (HU in, logits out)
+    /// FILE.pt (a checkpoint with the names of `msd_pytorch`), FILE.safetensors (the same names), or FILE.onnx (HU in, logits out)
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 }

@@ -78,7 +78,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<()> {
     };
     let places = study.places(if args.locked || args.frozen { LockRule::Check } else { LockRule::Write });
     let watch = Watch::new(&context.global);
-    let file = args.events.as_ref().map(|path| events_file(path)).transpose()?;
+    let file = args.events.as_ref().map(events_file).transpose()?;
     let observer: &dyn Observer = match &file {
         Some(lines) => &Both(&watch, lines),
         None => &watch,

@@ -155,7 +155,7 @@ mod tests {
     fn a_large_file_and_its_bytes_in_memory_have_the_same_parts() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
-        let bytes: Vec<u8> = (0..3 << 19).map(|v: u32| (v * 7 >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..3 << 19).map(|v: u32| ((v * 7) >> 3) as u8).collect();
         std::fs::write(&path, &bytes).unwrap();
         let (disk, memory) = (Input::open(&path).unwrap(), Input::memory(&bytes));
         assert_eq!((disk.len(), memory.len(), disk.head().len()), (bytes.len(), bytes.len(), HEAD_BYTES));

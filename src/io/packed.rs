@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn long_streams_from_a_file_are_those_in_memory() {
-        let content: Vec<u8> = (0..5 << 17).map(|v: u32| (v * v >> 7) as u8).collect();
+        let content: Vec<u8> = (0..5 << 17).map(|v: u32| ((v * v) >> 7) as u8).collect();
         let sample = Sample { slope: 2.0, intercept: -1.0, ..Sample::plain(Scalar::I16, Endian::Big) };
         let mut wanted = vec![0.0; content.len() / 2 - 1];
         raw::put(&content[2..], sample, &mut wanted);

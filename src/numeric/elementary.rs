@@ -91,8 +91,8 @@ mod tests {
     fn ln_is_within_its_bound() {
         let near_one = worst(ln_f32, libm::log, 1.000_001, 1.5, 1_000_000);
         let below_one = worst(ln_f32, libm::log, 0.5, 0.999_999, 1_000_000);
-        let wide = worst(|e| ln_f32(e), libm::log, 2.0, 1e30, 1_000_000);
-        let small = worst(|x| ln_f32(x), libm::log, 1e-30, 0.4, 1_000_000);
+        let wide = worst(ln_f32, libm::log, 2.0, 1e30, 1_000_000);
+        let small = worst(ln_f32, libm::log, 1e-30, 0.4, 1_000_000);
         println!("ln: largest relative errors {near_one:.3e} {below_one:.3e} {wide:.3e} {small:.3e}");
         for error in [near_one, below_one, wide, small] {
             assert!(error < 2.0 * f64::from(f32::EPSILON), "{error:e}");

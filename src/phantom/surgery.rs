@@ -193,7 +193,7 @@ impl Surgery {
     pub(super) fn across_mm(&self, direction: DVec3) -> Option<[f64; 2]> {
         let [u, v, w] = self.axes.map(|axis| direction.dot(axis));
         let stretch = self.radius_mm * (2.0 / (1.0 + w)).sqrt();
-        (w > -0.5).then(|| [u * stretch, v * stretch])
+        (w > -0.5).then_some([u * stretch, v * stretch])
     }
 
     /// Undoes [`Surgery::across_mm`], for chords up to the radius.

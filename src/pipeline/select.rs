@@ -100,9 +100,9 @@ pub fn with_dependents(plan: &Plan, targets: &BTreeSet<usize>) -> BTreeSet<usize
     let dependents = dependents(plan);
     let mut found = targets.clone();
     // What needs a node stands after it, so one pass reaches them all.
-    for index in 0..plan.nodes.len() {
+    for (index, those) in dependents.iter().enumerate() {
         if found.contains(&index) {
-            found.extend(&dependents[index]);
+            found.extend(those);
         }
     }
     found

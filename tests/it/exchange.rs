@@ -81,8 +81,11 @@ fn tensor(
     pickle.extend(b"\x89ccollections\nOrderedDict\n)RtR");
 }
 
+/// Writes the description of a tensor behind what is there: its key, name and shape.
+type Describe<'a> = &'a dyn Fn(&mut Vec<u8>, usize, &str, &[usize]);
+
 /// The pickle of a checkpoint; `one` writes a tensor's description.
-fn pickle(one: &dyn Fn(&mut Vec<u8>, usize, &str, &[usize])) -> Vec<u8> {
+fn pickle(one: Describe<'_>) -> Vec<u8> {
     let mut pickle = b"\x80\x02}q\x00(".to_vec();
     text(&mut pickle, "epoch");
     pickle.extend(b"K\x0a");
@@ -246,7 +249,7 @@ fn a_pickle_that_would_run_a_program_is_refused_and_runs_nothing() {
 
 #[test]
 fn hostile_sizes_and_shapes_are_refused_without_memory_or_panic() {
-    let with = |one: &dyn Fn(&mut Vec<u8>, usize, &str, &[usize])| refusal(&zipped(pickle(one), numbers(), "little"));
+    let with = |one: Describe<'_>| refusal(&zipped(pickle(one), numbers(), "little"));
     let huge = with(&|pickle, key, _, shape| {
         tensor(pickle, key, "FloatStorage", u32::MAX >> 1, (0, shape, &strides(shape)));
     });

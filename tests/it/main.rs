@@ -1,5 +1,7 @@
 //! The one integration-test binary: each module is one door into the program.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "helpers of tests are tests, too")]
+
 mod acceptance;
 mod align;
 mod architecture;

@@ -108,7 +108,7 @@ fn one_label_of_several_has_its_own_surface() {
     let room = Room::new();
     nrrd(&room, "labels.nrrd", [12, 6, 6], |[x, y, z]| {
         let core = (2..4).contains(&y) && (2..4).contains(&z);
-        if core && x >= 2 && x < 10 { 1.0 + (x / 5) as f32 } else { 0.0 }
+        if core && (2..10).contains(&x) { 1.0 + (x / 5) as f32 } else { 0.0 }
     });
     let two = room.json(&["surface", "--volume", "labels.nrrd", "--label", "2", "-o", "two.ply", "--json"]);
     // 5 x 2 x 2 voxels of 0.25 mm³: a box of (n - 1) steps grown by an octahedron

@@ -74,8 +74,11 @@ fn digest(trained: &Trained) -> String {
     blake3::hash(&trained.model.to_bytes().unwrap()).to_hex().to_string()
 }
 
+/// Scans with their labels.
+type Cases = Vec<(Volume<f32>, Volume<u8>)>;
+
 /// 200 steps on 20 slices.
-fn two_hundred_steps() -> (Vec<(Volume<f32>, Volume<u8>)>, TrainParams) {
+fn two_hundred_steps() -> (Cases, TrainParams) {
     let cases = vec![case([32, 26, 10], 2, 0), case([32, 26, 10], 2, 1)];
     (cases, TrainParams { depth: 6, slab: 1, epochs: 10, lr: 0.005, augment: true, ..TrainParams::default() })
 }
@@ -87,7 +90,7 @@ fn two_hundred_steps_give_one_digest_for_all_threads_and_instruction_sets() {
     assert_eq!(once.history.epochs.last().unwrap().steps, 200);
     // Wide enough that every layer is worth several threads.
     let wide = TrainParams { depth: 3, width: 4, slab: 20, epochs: 1, batch: 2, ..TrainParams::default() };
-    let large = vec![case([96, 90, 24], 2, 2)];
+    let large = [case([96, 90, 24], 2, 2)];
     let few = [Volume { grid: large[0].1.grid, data: large[0].1.data.clone() }];
     let sparse = ignore_all_but(&large[0].0, &few[0], 4);
     let wide_once = fresh(&sparse, &wide);
@@ -180,7 +183,7 @@ impl Progress for StopAfter {
     }
 }
 
-fn random_training(random: &mut Stream) -> (Vec<(Volume<f32>, Volume<u8>)>, TrainParams) {
+fn random_training(random: &mut Stream) -> (Cases, TrainParams) {
     let mut from = |low: u64, high: u64| low + random.below(high - low + 1);
     let size = [from(11, 40) as usize, from(11, 40) as usize, from(3, 5) as usize];
     let params = TrainParams {

@@ -93,7 +93,7 @@ fn atlas_models_in_ras_fit_their_labels_in_lps() {
     }
 }
 
-/// A block of the SkullBreak skull around its defect's side: label to surface and back, and the surface is a sound mesh.
+/// A block of the `SkullBreak` skull around its defect's side: label to surface and back, and the surface is a sound mesh.
 #[test]
 fn a_defective_skull_comes_back_from_its_surface() {
     let Some(label) = data("skulldefect-labels/skullbreak_parietotemporal_001.nii.gz") else { return };

@@ -66,7 +66,7 @@ pub(super) fn run(asked: Asked, files: &Path, context: &Context) -> Result<()> {
             let verdict = if trial.alignment.accepted() { "accepted" } else { "refused" };
             let (mm, deg) = (trial.error_mm, trial.error_deg);
             let (median, p95) = (trial.alignment.median_residual_mm, trial.alignment.p95_residual_mm);
-            out::talk(&format!(
+            out::talk(format!(
                 "start {:>3}: {mm:.4} mm, {deg:.4} degrees, residuals {median:.3} and {p95:.3} mm, {verdict}, {took:.1} s",
                 i + 1
             ));

@@ -68,7 +68,7 @@ fn tell_locks(found: &LockDiff) -> Result<()> {
         match ids.as_slice() {
             [] => {}
             ids if ids.len() <= TOLD => {
-                ids.iter().try_for_each(|id| out::line(format!("{id}  is only in {where_}")))?
+                ids.iter().try_for_each(|id| out::line(format!("{id}  is only in {where_}")))?;
             }
             [first, ..] => out::line(format!("{first} and {} more items are only in {where_}", ids.len() - 1))?,
         }

@@ -80,8 +80,8 @@ pub(super) fn compare(model: &Model, motion: &Rigid, mirrored: &Model, other: &R
     if spoken.len() < FEWEST.0 || patches.len() < FEWEST.1 {
         return None;
     }
-    let sum = |value: &dyn Fn(&([i32; 3], f64, f64)) -> f64| tree_sum(&spoken.iter().map(value).collect::<Vec<_>>());
-    let (own, mirror) = (sum(&|one| one.1), sum(&|one| one.2));
+    let (own, mirror): (Vec<f64>, Vec<f64>) = spoken.iter().map(|&(_, own, mirror)| (own, mirror)).unzip();
+    let (own, mirror) = (tree_sum(&own), tree_sum(&mirror));
     Some(verdict(&patches, own, mirror, spoken.len() as f64))
 }
 

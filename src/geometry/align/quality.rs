@@ -32,7 +32,7 @@ pub(super) struct Seen {
 }
 
 /// Measures the alignment.
-pub(super) fn measure(model: &Model, bone: &Bone, motion: Rigid, seen: Seen, options: &AlignOptions) -> Alignment {
+pub(super) fn measure(model: &Model, bone: &Bone, motion: Rigid, seen: &Seen, options: &AlignOptions) -> Alignment {
     let points = model.points(usize::MAX);
     let near: Vec<Option<(f64, f64)>> = points
         .par_iter()

@@ -186,11 +186,11 @@ fn step(edges: &[Seen], centre: DVec3) -> Option<(Rigid, f64)> {
             edges.iter().map(|seen| (Normal::row(seen.p - centre, seen.normal), seen.edge.shift_mm)).collect();
         // The common swelling is eliminated: rows and shifts are taken from their weighted means.
         let total: f64 = weights.iter().sum();
-        let mean = |value: &dyn Fn(&([f64; 6], f64)) -> f64| {
-            rows.iter().zip(&weights).map(|(row, weight)| weight * value(row)).sum::<f64>() / total
+        let mean = |values: &mut dyn Iterator<Item = f64>| {
+            values.zip(&weights).map(|(value, weight)| weight * value).sum::<f64>() / total
         };
-        let mean_row: [f64; 6] = std::array::from_fn(|i| mean(&|row| row.0[i]));
-        let mean_shift = mean(&|row| row.1);
+        let mean_row: [f64; 6] = std::array::from_fn(|i| mean(&mut rows.iter().map(|row| row.0[i])));
+        let mean_shift = mean(&mut rows.iter().map(|row| row.1));
         let mut normal = Normal::new(centre);
         for ((row, shift), weight) in rows.iter().zip(&weights) {
             normal.add_row(std::array::from_fn(|i| row[i] - mean_row[i]), shift - mean_shift, *weight);

@@ -55,7 +55,7 @@ pub(super) fn p95_limit_mm(accept: &Accept, largest_spacing_mm: f64) -> f64 {
 
 /// Returns whether a distance is beyond its limit, or no number.
 pub(super) fn far(mm: f64, limit_mm: f64) -> bool {
-    !(mm <= limit_mm)
+    mm.is_nan() || mm > limit_mm
 }
 
 /// Returns the first limit that is not met, with the numbers and the likely cause.

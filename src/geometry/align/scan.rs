@@ -113,7 +113,7 @@ impl<'a> Scan<'a> {
             refined,
             starts: starts.len(),
         };
-        let mut found = quality::measure(model, &bone, motion, seen, options);
+        let mut found = quality::measure(model, &bone, motion, &seen, options);
         let spacing_mm = self.ct.grid.spacing_mm.max_element();
         if refuse::far(found.p95_residual_mm, refuse::p95_limit_mm(&options.accept, spacing_mm)) {
             found.p95_thick_residual_mm = quality::p95_of_thick(mesh, model, &bone, &motion);

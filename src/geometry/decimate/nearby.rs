@@ -61,7 +61,7 @@ impl Nearby {
                         best = (distance2, number);
                     }
                 }
-                if !(best.0 <= self.tolerance2) {
+                if best.0.is_nan() || best.0 > self.tolerance2 {
                     return false;
                 }
                 self.moving.push((vertex, best.1));

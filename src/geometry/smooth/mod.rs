@@ -89,7 +89,7 @@ impl Filter<'_> {
         points
     }
 
-    /// The series sum of c_n T_n(x) with x = 1 - k / 2, so that x p = p + L p / 2 and T_(n+1) = 2 x T_n - T_(n-1).
+    /// The series of `c_n T_n(x)` with x = 1 - k / 2, so that x p = p + L p / 2 and `T_(n+1) = 2 x T_n - T_(n-1)`.
     fn sinc(&self, points: &[DVec3], iterations: u32, pass_band: f64) -> Vec<DVec3> {
         let coefficients = coefficients(iterations, pass_band);
         let mut before = points.to_vec();

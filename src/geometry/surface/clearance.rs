@@ -38,8 +38,8 @@ pub(super) fn clearance(grid: &Grid, pad: usize) -> f64 {
             })
             .fold(0.0, f64::max);
     let needed = farthest_mm / grid.spacing_mm.min_element() / f64::from(1 << 22);
-    // also for a grid whose coordinates overflow: `max` and `min` pass over what is not a number
-    needed.max(USUAL).min(0.5)
+    // A grid whose coordinates overflow needs no number.
+    if needed.is_nan() { USUAL } else { needed.clamp(USUAL, 0.5) }
 }
 
 /// Returns where on an edge the linear interpolation crosses the surface, from the depths at its ends.

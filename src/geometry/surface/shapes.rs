@@ -52,9 +52,10 @@ fn spheres_and_tori_converge_with_the_square_of_the_spacing() {
     let of_shell = [4.0 / 3.0 * PI * (14.0_f64.powi(3) - 1000.0), 4.0 * PI * (196.0 + 100.0)];
     for anisotropic in [false, true] {
         let at = |n| cube_of_40_mm(n, anisotropic);
-        let shapes: [(&dyn Fn(DVec3) -> f64, i64, [f64; 2]); 3] =
-            [(&sphere, 2, of_sphere), (&torus, 0, of_torus), (&shell, 4, of_shell)];
-        for (shape, euler, closed_form) in shapes {
+        type Shape<'a> = &'a dyn Fn(DVec3) -> f64;
+        for (shape, euler, closed_form) in
+            [(&sphere as Shape<'_>, 2, of_sphere), (&torus, 0, of_torus), (&shell, 4, of_shell)]
+        {
             let coarse = errors(at(32), shape, euler, closed_form);
             let fine = errors(at(64), shape, euler, closed_form);
             for (name, (coarse, fine)) in ["volume", "area", "distance"].into_iter().zip(coarse.into_iter().zip(fine)) {

@@ -19,7 +19,7 @@ fn oblique(size: [usize; 3], origin_mm: DVec3, mirrored: bool) -> Grid {
 /// Values, iso-value and origin of one adversarial volume; ten kinds take turns.
 fn adversarial(index: u64) -> (Volume<f32>, f64) {
     let mut stream = Seed([3; 32]).stream("surface", index);
-    let size = std::array::from_fn(|_| 1 + stream.below(if index % 50 == 0 { 11 } else { 5 }) as usize);
+    let size = std::array::from_fn(|_| 1 + stream.below(if index.is_multiple_of(50) { 11 } else { 5 }) as usize);
     let far = [0.0, 0.0, 1e3, 1e5, 1e6][(index / 10 % 5) as usize];
     let grid = oblique(size, DVec3::new(-100.0, 30.0 + far, 7.0 - far), index % 2 == 1);
     let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN, 1e-45, -1e-45, 0.0, -0.0, 1.0];

@@ -100,6 +100,7 @@ fn files(root: &Path, depth: usize) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "called once a path, on paths that nobody else keeps")]
 fn look(path: PathBuf) -> Result<Found> {
     let head = file::head(&path, 132)?;
     if !head.ends_with(b"DICM") && !head.starts_with(b"DICM") && !looks_bare(&head) {

@@ -44,7 +44,7 @@ impl Scaling {
     /// Whether all channels are scaled alike and none reads another.
     fn is_uniform(&self) -> bool {
         let channels = self.shift.len();
-        let wanted = |i: usize| if i % (channels + 1) == 0 { self.matrix[0] } else { 0.0 };
+        let wanted = |i: usize| if i.is_multiple_of(channels + 1) { self.matrix[0] } else { 0.0 };
         self.matrix.iter().enumerate().all(|(i, &value)| value == wanted(i))
             && self.shift.iter().all(|&value| value == self.shift[0])
     }
@@ -85,8 +85,8 @@ impl Scaling {
 
     /// Multiplies into the weights what the constants do not say, and returns whether there was anything.
     ///
-    /// Our network sees v = sign z_1 where z_1 = a u + b_1 is the first channel's scaling; theirs needs
-    /// z_i = Σ_j (A_ij / a) sign v_j + (b_i - b_1 Σ_j A_ij / a).
+    /// Our network sees `v = sign z_1` where `z_1 = a u + b_1` is the first channel's scaling; theirs needs
+    /// `z_i = Σ_j (A_ij / a) sign v_j + (b_i - b_1 Σ_j A_ij / a)`.
     pub(super) fn fold(&self, net: &Architecture, parameters: &mut [f64], scale: f64) -> bool {
         let (channels, first) = (self.shift.len(), self.matrix[0]);
         let sign = if first * scale < 0.0 { -1.0 } else { 1.0 };

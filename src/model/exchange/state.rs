@@ -200,7 +200,7 @@ pub(super) fn tensors(model: &Model) -> Vec<(String, Vec<usize>, Vec<f32>)> {
     let net = &model.architecture;
     let Normalisation { mean_hu, std_hu, .. } = model.normalisation;
     let scale = 1.0 / f64::from(std_hu);
-    let diagonal = |i: usize| if i % (net.input_channels + 1) == 0 { scale as f32 } else { 0.0 };
+    let diagonal = |i: usize| if i.is_multiple_of(net.input_channels + 1) { scale as f32 } else { 0.0 };
     let mut parameters = model.parameters.iter().copied();
     shapes(net)
         .into_iter()

@@ -101,9 +101,9 @@ fn a_scaling_that_mixes_channels_is_multiplied_into_the_weights() {
 #[test]
 fn wrong_names_shapes_and_options_are_refused() {
     let model = model(1, 1);
-    let refused = |change: &dyn Fn(&mut Vec<(String, Vec<usize>, Vec<f32>)>)| {
-        import(&dict(&model, change), &ImportOptions::default()).unwrap_err().what
-    };
+    type Tensors = Vec<(String, Vec<usize>, Vec<f32>)>;
+    let refused =
+        |change: &dyn Fn(&mut Tensors)| import(&dict(&model, change), &ImportOptions::default()).unwrap_err().what;
     assert!(
         refused(&|tensors| tensors.retain(|(name, ..)| name != "1.0.msd_block.bias"))
             .contains("no tensor `1.0.msd_block.bias`")

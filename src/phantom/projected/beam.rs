@@ -209,11 +209,11 @@ impl Beam {
             // In units of the deepest projection the equations are well scaled.
             let x = self.raw([depth, 0.0, 0.0]) / deepest;
             let wanted = self.water_per_cm * depth / deepest;
-            for row in 0..TERMS {
-                for column in 0..TERMS {
-                    normal[row][column] += power(x, row + 1) * power(x, column + 1) / (wanted * wanted);
+            for (i, row) in normal.iter_mut().enumerate() {
+                for (j, sum) in row[..TERMS].iter_mut().enumerate() {
+                    *sum += power(x, i + 1) * power(x, j + 1) / (wanted * wanted);
                 }
-                normal[row][TERMS] += power(x, row + 1) / wanted;
+                row[TERMS] += power(x, i + 1) / wanted;
             }
         }
         let scaled = solve(normal);
@@ -246,8 +246,9 @@ fn solve(mut rows: [[f64; TERMS + 1]; TERMS]) -> [f64; TERMS] {
     for pivot in 0..TERMS {
         for row in pivot + 1..TERMS {
             let factor = rows[row][pivot] / rows[pivot][pivot];
-            for column in pivot..=TERMS {
-                rows[row][column] -= factor * rows[pivot][column];
+            let (above, below) = rows.split_at_mut(row);
+            for (value, above) in below[0][pivot..].iter_mut().zip(&above[pivot][pivot..]) {
+                *value -= factor * above;
             }
         }
     }

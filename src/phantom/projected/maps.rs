@@ -202,7 +202,7 @@ mod tests {
         for z in 0..7 {
             let painter = Painter::new(&scene, &grid, 5.0, z);
             for i in (0..167 * 167).step_by(37) {
-                let index = DVec3::new((i % 167) as f64, (i / 167) as f64, z as f64);
+                let index = DVec3::new(f64::from(i % 167), f64::from(i / 167), z as f64);
                 let world = painter.world(index);
                 if painter.body.is_metal_near(world, 3.0) || painter.body.sample(world).even_mm > 2.7 {
                     continue;

@@ -1,7 +1,7 @@
 //! The scanner against a real one: noise and sharpness of a plastic skull, 1 mm slices, sharp kernel, 120 kV.
 //!
 //! The real figures were measured on slice 70, through the vault, of a public scan of a plastic skull (neurolabusc/
-//! dcm_qa_ct, series S21570/S2030): the standard deviation in the air of a corner, that of differences three pixels apart
+//! `dcm_qa_ct`, series S21570/S2030): the standard deviation in the air of a corner, that of differences three pixels apart
 //! in the middle of the wall over √2, and how far the mean profile across the outer surface takes from 10 to 90 %. Through
 //! the thicker base (slices 40 and 100) it is noisier: 21.7 and 27 HU in the plastic; edges there take 0.91 and 0.80 mm.
 

@@ -28,7 +28,7 @@ fn violations(value: &Value, schema: &Value, at: &str) -> Vec<String> {
                 }
             }
             "enum" if !rule.as_array().unwrap().contains(value) => {
-                found.push(format!("{at}: {value} is not of {rule}"))
+                found.push(format!("{at}: {value} is not of {rule}"));
             }
             "enum" => {}
             "items" => {

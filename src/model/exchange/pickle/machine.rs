@@ -203,7 +203,7 @@ impl Machine<'_, '_> {
     }
 
     fn pairs(&self, members: Vec<Value>, at: usize) -> Result<Vec<(Value, Value)>> {
-        if members.len() % 2 != 0 {
+        if !members.len().is_multiple_of(2) {
             return Err(self.cursor.fault(at, "not a pickle: a key without a value"));
         }
         let mut members = members.into_iter();

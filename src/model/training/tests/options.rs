@@ -235,7 +235,7 @@ fn ensembles_have_the_mean_of_their_members() {
         inference.run(ct, &Silent).unwrap()
     };
     let plain = infer(&first, ct, &Silent).unwrap();
-    assert_eq!(found(&[first.clone()], false), plain, "an ensemble of one");
+    assert_eq!(found(std::slice::from_ref(&first), false), plain, "an ensemble of one");
     assert_eq!(found(&[first.clone(), first.clone(), first.clone()], false), plain, "an ensemble of equals");
     let both = found(&[first.clone(), second.clone()], false);
     let other = infer(&second, ct, &Silent).unwrap();
@@ -243,7 +243,7 @@ fn ensembles_have_the_mean_of_their_members() {
     for ((mean, a), b) in p(&both).into_iter().zip(p(&plain)).zip(p(&other)) {
         assert_eq!(mean, ((f64::from(a) + f64::from(b)) / 2.0) as f32);
     }
-    assert_ne!(found(&[first.clone()], true), plain);
+    assert_ne!(found(std::slice::from_ref(&first), true), plain);
     let mut three = second;
     three.architecture.classes = 3;
     three.parameters = vec![0.0; three.architecture.parameter_count()];
