@@ -9,7 +9,7 @@ use super::{
     sample::{Model, Point},
 };
 use crate::{
-    mesh::{Mesh, thickness::Walls},
+    mesh::{Mesh, bvh::Hit, thickness::Walls},
     numeric::tree_sum,
     space::{DVec3, Rigid},
 };
@@ -19,7 +19,7 @@ const CHANGE_MM: f64 = 0.1;
 /// Longest weakest motion that is said, mm.
 const LONGEST_MM: f64 = 1000.0;
 /// Bone of the mesh that is thinner than this may be lost in any scan, mm.
-const THIN_MM: f64 = 2.0;
+pub(super) const THIN_MM: f64 = 2.0;
 /// Normals that agree less than this say nothing.
 const CLEAR: f64 = 0.3;
 
@@ -38,18 +38,14 @@ pub(super) fn measure(model: &Model, bone: &Bone, motion: Rigid, seen: &Seen, op
         .par_iter()
         .with_min_len(256)
         .map(|point| {
-            let p = motion.apply(point.position);
-            let hit = bone.holds(p).then(|| bone.tree.closest(p)).flatten()?;
+            let hit = nearest(bone, &motion, point)?;
             let agree = bone.normal(hit.triangle).map_or(0.0, |normal| normal.dot(motion.rotation * point.normal));
             Some((hit.distance_mm, agree))
         })
         .collect();
     let mut inside: Vec<(f64, f64)> = near.into_iter().flatten().collect();
     inside.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    let at = |share: f64| {
-        let last = inside.len().saturating_sub(1);
-        inside.get(((inside.len() as f64 * share) as usize).min(last)).map_or(f64::INFINITY, |near| near.0)
-    };
+    let distances: Vec<f64> = inside.iter().map(|near| near.0).collect();
     let inlier_mm = options.inlier_mm.unwrap_or_else(|| (0.5 * bone.spacing_mm.max_element()).max(2.0));
     let on_bone = &inside[..inside.partition_point(|near| near.0 <= inlier_mm)];
     let squares: Vec<f64> = on_bone.iter().map(|near| near.0 * near.0).collect();
@@ -62,8 +58,8 @@ pub(super) fn measure(model: &Model, bone: &Bone, motion: Rigid, seen: &Seen, op
         world_from_mesh: motion,
         inlier_share: share(on_bone.len(), inside.len()),
         overlap_share: share(inside.len(), points.len()),
-        median_residual_mm: at(0.5),
-        p95_residual_mm: at(0.95),
+        median_residual_mm: percentile(&distances, 0.5),
+        p95_residual_mm: percentile(&distances, 0.95),
         p95_thick_residual_mm: None,
         rms_residual_mm: (tree_sum(&squares) / squares.len().max(1) as f64).sqrt(),
         condition: condition.map_or(f64::INFINITY, |condition| condition.ratio),
@@ -94,18 +90,23 @@ pub(super) fn measure(model: &Model, bone: &Bone, motion: Rigid, seen: &Seen, op
 /// out of place is off where bone is thick too.
 pub(super) fn p95_of_thick(mesh: &Mesh, model: &Model, bone: &Bone, motion: &Rigid) -> Option<f64> {
     let walls = Walls::new(mesh);
-    let points = model.points(usize::MAX);
-    let distance_mm = |point: &Point| {
-        let p = motion.apply(point.position);
-        bone.holds(p).then(|| bone.tree.closest(p)).flatten().map(|hit| hit.distance_mm)
-    };
     let is_thin = |point: &Point| walls.below_mm(point.position, point.normal).is_some_and(|mm| mm < THIN_MM);
-    let inside: Vec<(f64, bool)> = points
-        .par_iter()
-        .with_min_len(256)
-        .filter_map(|point| distance_mm(point).map(|mm| (mm, is_thin(point))))
+    let inside: Vec<(f64, bool)> = (model.points(usize::MAX).par_iter().with_min_len(256))
+        .filter_map(|point| nearest(bone, motion, point).map(|hit| (hit.distance_mm, is_thin(point))))
         .collect();
     let mut thick: Vec<f64> = inside.iter().filter(|(_, is_thin)| !is_thin).map(|&(mm, _)| mm).collect();
     thick.sort_by(f64::total_cmp);
-    (2 * thick.len() >= inside.len()).then(|| thick.get((thick.len() as f64 * 0.95) as usize).copied()).flatten()
+    (!thick.is_empty() && 2 * thick.len() >= inside.len()).then(|| percentile(&thick, 0.95))
+}
+
+/// Returns where the bone is nearest to a point of the mesh, or nothing outside the scan.
+fn nearest(bone: &Bone, motion: &Rigid, point: &Point) -> Option<Hit> {
+    let p = motion.apply(point.position);
+    bone.holds(p).then(|| bone.tree.closest(p)).flatten()
+}
+
+/// Returns the number below which a share of sorted numbers lies; infinity when there are none.
+fn percentile(sorted: &[f64], share: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1);
+    sorted.get(((sorted.len() as f64 * share) as usize).min(last)).copied().unwrap_or(f64::INFINITY)
 }

@@ -1,6 +1,6 @@
 //! What an alignment must reach, what is said when it does not, and what the likely cause is.
 
-use super::{Accept, Alignment, Hand, Refusal, Start, sample::Model};
+use super::{Accept, Alignment, Hand, Refusal, Start, quality::THIN_MM, sample::Model};
 use crate::{
     fault::{Fault, Result},
     space::{DMat3, DQuat, DVec3, Rigid},
@@ -159,7 +159,7 @@ pub(super) fn notes(found: &Alignment, start: &Start) -> Vec<String> {
     if let Some(thick_mm) = found.p95_thick_residual_mm {
         notes.push(format!(
             "the scan does not show thin bone of the mesh: 95th percentile of the distances to bone {:.2} mm, {thick_mm:.2} \
-             mm without bone thinner than 2 mm",
+             mm without bone thinner than {THIN_MM} mm",
             found.p95_residual_mm
         ));
     }
