@@ -9,6 +9,8 @@ pub mod examine;
 pub(crate) mod forest;
 pub mod intersect;
 pub mod repair;
+#[cfg(test)]
+pub(crate) mod shapes;
 pub mod thickness;
 
 use crate::space::{DVec3, Rigid};

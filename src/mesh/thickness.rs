@@ -36,18 +36,11 @@ impl Walls {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn plate(thick_mm: f64) -> Mesh {
-        let corner =
-            |i: u32| DVec3::new(20.0, 20.0, thick_mm) * DVec3::from([0, 1, 2].map(|axis| f64::from(i >> axis & 1)));
-        let faces = [[0, 2, 3, 1], [4, 5, 7, 6], [0, 1, 5, 4], [2, 6, 7, 3], [0, 4, 6, 2], [1, 3, 7, 5]];
-        let triangles = faces.iter().flat_map(|&[a, b, c, d]| [[a, b, c], [a, c, d]]).collect();
-        Mesh { vertices: (0..8).map(corner).collect(), triangles }
-    }
+    use crate::mesh::shapes::cuboid;
 
     #[test]
     fn a_plate_is_as_thick_as_it_is_and_an_open_sheet_has_no_thickness() {
-        let mut plate = plate(1.25);
+        let mut plate = cuboid(DVec3::ZERO, DVec3::new(20.0, 20.0, 1.25));
         let (top, up) = (DVec3::new(7.0, 3.0, 1.25), DVec3::Z);
         let thick = |mesh: &Mesh, normal| Walls::new(mesh).below_mm(top, normal);
         assert!((thick(&plate, up).unwrap() - 1.25).abs() < 1e-9);

@@ -79,19 +79,7 @@ fn finite_corners(mesh: &Mesh, triangle: usize) -> Option<[DVec3; 3]> {
 #[cfg(test)]
 pub(super) mod shapes {
     use super::*;
-
-    /// A closed box of twelve triangles.
-    pub(in crate::metrics) fn cuboid(low: DVec3, high: DVec3) -> Mesh {
-        let corner = |i: u32| {
-            let pick = |bit: u32, low: f64, high: f64| if i >> bit & 1 == 1 { high } else { low };
-            DVec3::new(pick(0, low.x, high.x), pick(1, low.y, high.y), pick(2, low.z, high.z))
-        };
-        let quads = [[0, 2, 3, 1], [4, 5, 7, 6], [0, 1, 5, 4], [2, 6, 7, 3], [0, 4, 6, 2], [1, 3, 7, 5]];
-        Mesh {
-            vertices: (0..8).map(corner).collect(),
-            triangles: quads.iter().flat_map(|&[a, b, c, d]| [[a, b, c], [a, c, d]]).collect(),
-        }
-    }
+    pub(in crate::metrics) use crate::mesh::shapes::{both, cuboid};
 
     /// A sphere: an octahedron whose triangles are split `levels` times, vertices on the sphere.
     pub(in crate::metrics) fn sphere(centre: DVec3, radius: f64, levels: u32) -> Mesh {
@@ -118,14 +106,6 @@ pub(super) mod shapes {
             }
         }
         finer
-    }
-
-    /// Two meshes as one.
-    pub(in crate::metrics) fn both(mut one: Mesh, other: Mesh) -> Mesh {
-        let first = one.vertices.len() as u32;
-        one.vertices.extend(other.vertices);
-        one.triangles.extend(other.triangles.iter().map(|triangle| triangle.map(|v| v + first)));
-        one
     }
 
     fn quarters(corners: &[DVec3; 3]) -> [[DVec3; 3]; 4] {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     geometry::surface::{Border, isosurface},
+    mesh::shapes::{both, cuboid},
     numeric::{Seed, Stream},
     space::{DVec3, Grid},
 };
@@ -222,19 +223,8 @@ fn what_cannot_be_aligned_is_said() {
 
 /// Two plates across the empty head of [`model`], `thick_mm` thick, of about a tenth of its surface.
 fn with_plates(thick_mm: f64) -> Mesh {
-    let mut mesh = model(skull);
-    for z in [-15.0, 15.0] {
-        let first = mesh.vertices.len() as u32;
-        let corner = |c: u32| {
-            let [right, back, up] = [0, 1, 2].map(|axis| f64::from(c >> axis & 1));
-            DVec3::new(60.0 * right - 30.0, 60.0 * back - 30.0, z + thick_mm * up)
-        };
-        let faces = [[0, 2, 3, 1], [4, 5, 7, 6], [0, 1, 5, 4], [2, 6, 7, 3], [0, 4, 6, 2], [1, 3, 7, 5]];
-        mesh.vertices.extend((0..8).map(corner));
-        mesh.triangles
-            .extend(faces.iter().flat_map(|&[a, b, c, d]| [[a, b, c], [a, c, d]]).map(|t| t.map(|v| first + v)));
-    }
-    mesh
+    let plate = |z: f64| cuboid(DVec3::new(-30.0, -30.0, z), DVec3::new(30.0, 30.0, z + thick_mm));
+    both(both(model(skull), plate(-15.0)), plate(15.0))
 }
 
 #[test]
@@ -249,7 +239,9 @@ fn thin_bone_that_the_scan_does_not_show_says_nothing_against_the_mesh() {
     assert!(thin.p95_residual_mm > 20.0 && (thick_mm - whole.p95_residual_mm).abs() < 0.3, "{thin:?}");
     assert!(thin.accepted() && thin.notes.iter().any(|note| note.contains("thin bone")), "{thin:?}");
     assert!(error_mm(&model(skull).moved(&place()), &thin.world_from_mesh, &Rigid::IDENTITY) < 0.3, "{thin:?}");
-    // As much bone that no scan could miss is another head's.
+    // A head of another size is refused for what is thick in it; so is as much bone that no scan could miss.
+    let larger = run(&mapped(&with_plates(1.0), |p| p * 1.05, false));
+    assert!(!larger.accepted() && larger.p95_thick_residual_mm.unwrap() > 2.0, "{larger:?}");
     let other = run(&with_plates(4.0));
     assert!(!other.accepted() && refused(&other).0.contains("without thin bone"), "{other:?}");
 }

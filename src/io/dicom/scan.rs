@@ -69,7 +69,7 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 fn below(root: &Path, depth: usize) -> Result<Scan> {
-    let found: Vec<Result<Found>> = files(root, depth)?.into_par_iter().map(look).collect();
+    let found: Vec<Result<Found>> = files(root, depth)?.into_par_iter().map(|path| look(&path)).collect();
     let (mut scan, mut slices) = (Scan::default(), Vec::new());
     for found in found {
         match found? {
@@ -100,13 +100,12 @@ fn files(root: &Path, depth: usize) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "called once a path, on paths that nobody else keeps")]
-fn look(path: PathBuf) -> Result<Found> {
-    let head = file::head(&path, 132)?;
+fn look(path: &Path) -> Result<Found> {
+    let head = file::head(path, 132)?;
     if !head.ends_with(b"DICM") && !head.starts_with(b"DICM") && !looks_bare(&head) {
         return Ok(Found::Stray);
     }
-    let bytes = file::read(&path)?;
+    let bytes = file::read(path)?;
     let outline = outline(&bytes).map_err(|broken| {
         Fault::unfit(format!("the DICOM file is damaged: {}", broken.what))
             .at(format!("{}, byte {}", path.display(), broken.offset))
@@ -114,7 +113,7 @@ fn look(path: PathBuf) -> Result<Found> {
     })?;
     let Some(outline) = outline else { return Ok(Found::Stray) };
     let place = path.display().to_string();
-    match headers(&path, &bytes, &outline) {
+    match headers(path, &bytes, &outline) {
         Ok(slices) if slices.is_empty() => Ok(Found::Stray),
         Ok(slices) => Ok(Found::Slices(slices)),
         Err(fault) => Ok(Found::Unusable(fault.at(place))),

@@ -6,18 +6,10 @@ mod ties;
 use super::*;
 use crate::{
     geometry::surface::{Border, label_surface},
+    mesh::shapes::cuboid,
     numeric::Seed,
     space::{DMat3, Rigid},
 };
-
-/// A box with outward faces.
-fn cuboid(low: DVec3, high: DVec3) -> Mesh {
-    let pick = |c: u32, axis: usize| if c >> axis & 1 == 1 { high[axis] } else { low[axis] };
-    let corner = |c: u32| DVec3::new(pick(c, 0), pick(c, 1), pick(c, 2));
-    let faces = [[0, 2, 3, 1], [4, 5, 7, 6], [0, 1, 5, 4], [2, 6, 7, 3], [0, 4, 6, 2], [1, 3, 7, 5]];
-    let triangles = faces.iter().flat_map(|&[a, b, c, d]| [[a, b, c], [a, c, d]]).collect();
-    Mesh { vertices: (0..8).map(corner).collect(), triangles }
-}
 
 /// An octahedron refined onto a sphere.
 fn sphere(centre: DVec3, radius: f64, rounds: usize) -> Mesh {
