@@ -16,9 +16,9 @@ use super::{
     adjoint::{self, Adjoint, Delta},
     ahead::Ahead,
     buffer::Buffer,
-    forward::{for_pieces, groups},
     head::{self, Head},
     maps::{Maps, Size, View},
+    pieces::{for_pieces, groups},
     push::{LANES, Packed, push, weight_sums},
     worth_splitting,
 };

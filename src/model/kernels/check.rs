@@ -189,6 +189,9 @@ fn every_instruction_set_and_thread_count_gives_the_bits_of_the_documented_chain
         // More rows than a band and than a tile, more columns than a tile; one group with its rows in several bands.
         (network(3, 1, 1, Border::Symmetric), Size { rows: 131, columns: 301 }),
         (network(12, 1, 1, Border::Reflect), Size { rows: 70, columns: 129 }),
+        // Two groups; and bands with rows enough for several layers at once.
+        (network(61, 1, 1, Border::Symmetric), Size { rows: 12, columns: 35 }),
+        (network(23, 1, 2, Border::Symmetric), Size { rows: 231, columns: 20 }),
         (network(1, 1, 1, Border::Symmetric), Size { rows: 1, columns: 1 }),
     ]);
     let pools = [1, 2, 3, 7].map(|threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap());

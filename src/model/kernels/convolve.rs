@@ -1,96 +1,160 @@
 //! The inner loop of the forward pass: a few maps, convolved with 3 x 3 taps, are added to rows of partial sums.
 //!
-//! A vector that is loaded serves several sums, which stay in registers: those of up to four maps with the same dilation,
-//! and of up to four rows that lie one dilation apart and so share source rows.
+//! A vector that is loaded serves several sums, which stay in registers: those of the maps of a team, which have the same
+//! dilation, and of a few rows that lie one dilation apart and so share source rows. Where the instruction set allows, the
+//! three vectors of a row's taps are put together from whole ones: of three loads two would cross from one cache line into
+//! the next. That takes an instruction each on a port that multiply-adds use as well; so the more sums they serve the better.
 //!
-//! More maps need fewer cache lines for the same work, so four maps of one row come before one map of four rows. Where the
-//! instruction set allows, the three vectors of a row's taps are put together from whole ones: of three loads two would
-//! cross from one cache line into the next, which took a tenth of the pass. Each tile costs as much as a source for reading
-//! and writing its sums: so the more sources at once the better.
+//! The compiler is told what to do when: left alone it loads far ahead until the sums themselves run out of registers, which
+//! takes half of the speed.
 
 #![expect(unsafe_code, reason = "addresses in place of slices: bounds are checked once a tile, not once a load")]
 
-use std::hint::black_box;
+use std::ops::Range;
 
 use super::{
-    lanes::{Lanes, multiversion},
+    lanes::{Lanes, hide, multiversion},
+    maps::View,
     rows::Rows,
 };
 
-/// Partial sums of a map in some rows.
-#[derive(Clone, Copy)]
-pub(super) struct Sums<'a> {
-    /// The sum of the first pixel.
-    pub(super) data: *mut f32,
-    /// The nine taps for each source.
-    pub(super) weights: &'a [[f32; 9]],
-}
-
+/// Maps of a team, at most.
+pub(super) const MOST: usize = 5;
 /// Rows computed together, at most.
 const MOST_ROWS: usize = 4;
 
-/// Where the maps lie that are added.
-#[derive(Clone, Copy)]
-pub(super) struct Sources<'a> {
-    pub(super) rows: &'a Rows,
-    /// At most as far as the rows reach.
+/// Maps with the same dilation, whose sums are computed together.
+pub(super) struct Team {
     pub(super) dilation: usize,
+    /// Numbers of the maps, with the input.
+    channels: Vec<usize>,
+    biases: Vec<f32>,
+    /// `[source][tap][map]`: as they are used.
+    weights: Vec<f32>,
+}
+
+impl Team {
+    /// Returns a team of up to [`MOST`] maps, given the number (with the input), the bias, and the nine taps for each source
+    /// of each map.
+    pub(super) fn new(dilation: usize, members: &[(usize, f32, &[[f32; 9]])]) -> Self {
+        debug_assert!((1..=MOST).contains(&members.len()));
+        let sources = members.first().map_or(0, |member| member.2.len());
+        let mut weights = Vec::with_capacity(9 * sources * members.len());
+        for source in 0..sources {
+            weights.extend((0..9).flat_map(|tap| members.iter().map(move |member| member.2[source][tap])));
+        }
+        let (channels, biases) = members.iter().map(|member| (member.0, member.1)).unzip();
+        Self { dilation, channels, biases, weights }
+    }
 }
 
 multiversion! {
-    /// Adds the sources to the sums of maps with the same dilation, whose rows are `step` numbers apart.
+    /// Adds to the sums of a team, in as many rows of `place.0` from `place.1` on as there are of the sources, some sources:
+    /// those of these numbers, the first of which is the first map of the rows. `begin` lets the sums begin with the biases.
     ///
     /// # Safety
-    /// The sums hold the tile, and nobody else uses them, or writes the sources, meanwhile. Each map has weights for the
-    /// same number of sources.
-    pub(super) [unsafe] fn add(sources: Sources<'_>, sums: &[Sums<'_>], step: usize) = add_body
+    /// Nobody else uses these rows of the sums, or writes the sources, meanwhile.
+    pub(super) [unsafe] fn add(
+        team: &Team,
+        rows: &Rows,
+        sources: Range<usize>,
+        place: (View, usize),
+        begin: bool,
+    ) = add_body
 }
 
 #[inline(always)]
-unsafe fn add_body<L: Lanes>(sources: Sources<'_>, sums: &[Sums<'_>], step: usize) {
-    let (fours, rest) = sums.as_chunks::<4>();
-    let (twos, ones) = rest.as_chunks::<2>();
+unsafe fn add_body<L: Lanes>(team: &Team, rows: &Rows, sources: Range<usize>, place: (View, usize), begin: bool) {
     // SAFETY: the caller's promise.
     unsafe {
-        for sums in fours {
-            Job { sources, sums, step }.run::<L, 1>();
-        }
-        for sums in twos {
-            Job { sources, sums, step }.run::<L, 2>();
-        }
-        for sum in ones {
-            Job { sources, sums: std::array::from_ref(sum), step }.run::<L, MOST_ROWS>();
+        match team.channels.len() {
+            1 => Job::<1>::new(team, rows, sources, place, begin).run::<L>(),
+            2 => Job::<2>::new(team, rows, sources, place, begin).run::<L>(),
+            3 => Job::<3>::new(team, rows, sources, place, begin).run::<L>(),
+            4 => Job::<4>::new(team, rows, sources, place, begin).run::<L>(),
+            _ => Job::<MOST>::new(team, rows, sources, place, begin).run::<L>(),
         }
     }
 }
 
-/// The sums of `M` maps.
+/// Returns how many rows and vectors a tile of so many maps has, at most: their sums should leave registers for what is
+/// loaded, and be enough not to wait for one another.
+const fn tile_of(lanes: usize, maps: usize) -> (usize, usize) {
+    match (lanes, maps) {
+        (16, 5) => (2, 2),
+        (16, 4) => (2, 3),
+        (16, 3) => (2, 4),
+        (16, 2) => (4, 3),
+        (16, _) => (4, 4),
+        (_, 5 | 4) => (1, 2),
+        (_, 3 | 2) => (2, 2),
+        _ => (4, 2),
+    }
+}
+
+/// Columns of a tile in vectors where it has one row.
+const fn vectors_of_a_row(lanes: usize) -> usize {
+    if lanes == 16 { 4 } else { 2 }
+}
+
+/// Returns whether the compiler keeps the sums of so many maps in registers with a check a source row; else it takes one for
+/// each of its taps.
+const fn calm(lanes: usize, maps: usize) -> bool {
+    lanes == 16 && maps == MOST
+}
+
+/// Sources for the sums of `M` maps.
 struct Job<'a, const M: usize> {
-    sources: Sources<'a>,
-    sums: &'a [Sums<'a>; M],
+    rows: &'a Rows,
+    dilation: usize,
+    sources: usize,
+    /// Of these sources.
+    weights: *const f32,
+    /// Of the sums, where they begin.
+    biases: Option<[f32; M]>,
+    /// The first sum of each map.
+    sums: [*mut f32; M],
+    /// Numbers from a row of the sums to the next.
     step: usize,
 }
 
-impl<const M: usize> Job<'_, M> {
-    /// Adds the sources, to up to `A` rows at once.
+/// A tile of sums in registers: `[map][row][vector]`.
+type Tile<L, const M: usize, const R: usize, const T: usize> = [[[L; T]; R]; M];
+
+impl<'a, const M: usize> Job<'a, M> {
+    /// Takes the arguments of [`add`], for a team of `M`.
+    #[inline(always)]
+    fn new(team: &Team, rows: &'a Rows, sources: Range<usize>, (maps, y): (View, usize), begin: bool) -> Self {
+        Self {
+            rows,
+            dilation: team.dilation,
+            sources: sources.len(),
+            weights: team.weights[9 * M * sources.start..9 * M * sources.end].as_ptr(),
+            biases: begin.then(|| std::array::from_fn(|m| team.biases[m])),
+            sums: std::array::from_fn(|m| maps.at(y, team.channels[m])),
+            step: maps.row_step,
+        }
+    }
+
+    /// Adds the sources.
     ///
     /// # Safety
     /// As [`add`].
     #[inline(always)]
-    unsafe fn run<L: Lanes, const A: usize>(&self) {
-        let (d, rows) = (self.sources.dilation, self.sources.rows.count);
+    unsafe fn run<L: Lanes>(&self) {
+        let (d, rows, most) = (self.dilation, self.rows.count, const { tile_of(L::N, M).0 });
         for residue in 0..d.min(rows) {
             let mut left = (rows - residue).div_ceil(d);
             let mut row = residue;
             // As equal groups as possible: a group of few rows has too few sums for the processor to work on.
             while left > 0 {
-                let count = left.div_ceil(left.div_ceil(A));
-                // SAFETY: rows `row`, `row + d` .. of the tile, and the caller's promise.
+                let count = left.div_ceil(left.div_ceil(most));
+                // SAFETY: rows `row`, `row + d` .. of the sums, and the caller's promise.
                 unsafe {
                     match count {
-                        4 if A >= 4 => self.group::<L, 4>(row),
-                        3 if A >= 3 => self.group::<L, 3>(row),
-                        2 if A >= 2 => self.group::<L, 2>(row),
+                        4 if most >= 4 => self.group::<L, 4>(row),
+                        3 if most >= 3 => self.group::<L, 3>(row),
+                        2 if most >= 2 => self.group::<L, 2>(row),
                         _ => self.group::<L, 1>(row),
                     }
                 }
@@ -103,38 +167,36 @@ impl<const M: usize> Job<'_, M> {
     /// Adds the sources to `R` rows that lie one dilation apart.
     ///
     /// # Safety
-    /// As [`add`]; the rows are in the tile.
+    /// As [`add`]; there are these rows.
     #[inline(always)]
     unsafe fn group<L: Lanes, const R: usize>(&self, row: usize) {
-        let Sources { rows, dilation: d } = self.sources;
+        let (rows, d) = (self.rows, self.dilation);
         let mut starts = [rows.start(row as isize); MOST_ROWS + 2];
         for (k, start) in starts.iter_mut().enumerate().take(R + 2) {
             *start = rows.start((row + k * d) as isize - d as isize);
         }
-        // Four vectors at a time; where two would be left over, six: two alone leave the processor waiting for its own sums.
-        let vectors = rows.columns / L::N;
-        let sixes = if L::N == 16 && vectors % 4 == 2 && vectors > 2 { vectors - 6 } else { vectors };
-        let fours = if L::N == 16 { sixes / 4 * 4 } else { 0 };
-        // SAFETY: the vectors from column x on are in the tile, and sources reach `d` columns beyond it, which the rows have.
-        unsafe {
-            for x in (0..fours * L::N).step_by(4 * L::N) {
-                self.tile::<L, R, 4>(&starts, row, x);
-            }
-            if sixes < vectors {
-                self.tile::<L, R, 3>(&starts, row, sixes * L::N);
-                self.tile::<L, R, 3>(&starts, row, (sixes + 3) * L::N);
-            } else {
-                for x in (fours * L::N..rows.columns).step_by(2 * L::N) {
-                    self.tile::<L, R, 2>(&starts, row, x);
+        let most = const { if R == 1 { vectors_of_a_row(L::N) } else { tile_of(L::N, M).1 } };
+        let (mut left, mut x) = (rows.columns / L::N, 0);
+        while left > 0 {
+            let count = left.div_ceil(left.div_ceil(most));
+            // SAFETY: vectors of the row, and sources reach `d` columns beyond it, which the rows have.
+            unsafe {
+                match count {
+                    4 if most >= 4 => self.tile::<L, R, 4>(&starts, row, x),
+                    3 if most >= 3 => self.tile::<L, R, 3>(&starts, row, x),
+                    2 if most >= 2 => self.tile::<L, R, 2>(&starts, row, x),
+                    _ => self.tile::<L, R, 1>(&starts, row, x),
                 }
             }
+            x += count * L::N;
+            left -= count;
         }
     }
 
     /// Adds the sources to `R` rows of `T` vectors, which stay in registers meanwhile.
     ///
     /// # Safety
-    /// As [`add`]; rows and columns are in the tile, `starts` are the source rows.
+    /// As [`add`]; there are these rows and columns, and `starts` are the source rows.
     #[inline(always)]
     #[expect(clippy::needless_range_loop, reason = "indices of register tiles, known when compiled")]
     unsafe fn tile<L: Lanes, const R: usize, const T: usize>(
@@ -143,59 +205,77 @@ impl<const M: usize> Job<'_, M> {
         row: usize,
         x: usize,
     ) {
-        let Sources { rows, dilation: d } = self.sources;
-        let (map_step, out_step) = (rows.map_step, d * self.step);
-        let out: [_; M] = std::array::from_fn(|m| self.sums[m].data.wrapping_add(row * self.step + x));
-        let mut sums = [[[L::splat(0.0); T]; R]; M];
+        let at = |m: usize, r: usize, i: usize| {
+            self.sums[m].wrapping_add((row + r * self.dilation) * self.step + x + i * L::N)
+        };
+        let mut sums: Tile<L, M, R, T> = [[[L::splat(0.0); T]; R]; M];
         for m in 0..M {
             for r in 0..R {
                 for i in 0..T {
                     // SAFETY: the caller's promise, here and below.
-                    sums[m][r][i] = unsafe { L::read(out[m].wrapping_add(r * out_step + i * L::N)) };
+                    sums[m][r][i] = self.biases.map_or_else(|| unsafe { L::read(at(m, r, i)) }, |b| L::splat(b[m]));
                 }
             }
         }
-        let apart = L::apart(d);
-        let mut at = x;
-        for source in 0..self.sums[0].weights.len() {
-            // Hidden from the compiler, which would otherwise keep thirty addresses in place of a few rows and one offset.
-            at = black_box(at);
-            // SAFETY: as above, all maps have as many weights.
-            let taps: [_; M] = std::array::from_fn(|m| unsafe { self.sums[m].weights.get_unchecked(source) });
-            let mut weights = [[L::splat(0.0); 9]; M];
-            for k in 0..R + 2 {
-                // Never true, which the compiler cannot know: so it does not load ahead over this place until registers run
-                // out.
-                if at == usize::MAX - k {
-                    break;
-                }
-                for tap in (3 * k..3 * k + 3).filter(|&tap| tap < 9) {
-                    for m in 0..M {
-                        weights[m][tap] = L::splat(taps[m][tap]);
+        let apart = L::apart(self.dilation);
+        let calm = const { calm(L::N, M) };
+        let (mut offset, mut weights) = (std::ptr::without_provenance::<f32>(x), self.weights);
+        'sources: for _ in 0..self.sources {
+            // What source row `$k` of the tile gives, tap by tap. Addresses are hidden so that nothing is loaded earlier, and
+            // the weights' is never null, which the compiler cannot know: so it moves nothing over these places.
+            macro_rules! rows {
+                ($($k:literal)*) => {
+                    $(if $k < R + 2 {
+                        offset = hide(offset);
+                        let from = starts[$k].wrapping_add(offset.addr());
+                        rows!(@ $k from 0, true);
+                        rows!(@ $k from 1, !calm);
+                        rows!(@ $k from 2, !calm);
+                    })*
+                };
+                (@ $k:literal $from:ident $kx:literal, $check:expr) => {
+                    weights = hide(weights);
+                    if $check && weights.is_null() {
+                        break 'sources;
                     }
-                }
-                // SAFETY: as above; rows begin with whole vectors, and so do tiles.
-                let around = unsafe { L::around::<T>(starts[k].wrapping_add(at), apart) };
-                for (kx, values) in around.into_iter().enumerate() {
-                    for r in 0..R {
-                        // Source row k is tap ky = k - r of output row `r`: taps come in ascending order for each.
-                        if k >= r && k - r < 3 {
-                            for m in 0..M {
-                                for i in 0..T {
-                                    sums[m][r][i] = values[i].fma(weights[m][3 * (k - r) + kx], sums[m][r][i]);
-                                }
-                            }
-                        }
-                    }
-                }
+                    // SAFETY: as above.
+                    unsafe { meet::<L, M, R, T, $k, $kx>(&mut sums, L::tap::<T>($from, $kx, apart), weights) };
+                };
             }
-            at += map_step;
+            rows!(0 1 2 3 4 5);
+            offset = std::ptr::without_provenance(offset.addr() + self.rows.map_step);
+            weights = weights.wrapping_add(9 * M);
         }
         for m in 0..M {
             for r in 0..R {
                 for i in 0..T {
                     // SAFETY: as above.
-                    unsafe { sums[m][r][i].write(out[m].wrapping_add(r * out_step + i * L::N)) };
+                    unsafe { sums[m][r][i].write(at(m, r, i)) };
+                }
+            }
+        }
+    }
+}
+
+/// Adds the vectors of source row `K` and column tap `KX`, times the weights, to the rows that read it: it is tap
+/// `ky = K - r` of row `r`, so that taps come in ascending order for each.
+///
+/// # Safety
+/// There are nine weights for each of `M` maps.
+#[inline(always)]
+#[expect(clippy::needless_range_loop, reason = "indices of register tiles, known when compiled")]
+unsafe fn meet<L: Lanes, const M: usize, const R: usize, const T: usize, const K: usize, const KX: usize>(
+    sums: &mut Tile<L, M, R, T>,
+    values: [L; T],
+    weights: *const f32,
+) {
+    for r in 0..R {
+        if K >= r && K - r < 3 {
+            for m in 0..M {
+                // SAFETY: the caller's promise.
+                let weight = L::splat(unsafe { *weights.wrapping_add((3 * (K - r) + KX) * M + m) });
+                for i in 0..T {
+                    sums[m][r][i] = values[i].fma(weight, sums[m][r][i]);
                 }
             }
         }

@@ -2,54 +2,57 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::{
     Simd,
     lanes::{Lanes, multiversion},
     maps::{Maps, Size, View, padded_plane},
     push::LANES,
-    worth_splitting,
 };
 use crate::model::msdnet::Architecture;
 
 /// The logits, as far as maps have been added.
 pub(super) struct Logits<'a> {
-    size: Size,
     net: &'a Architecture,
     weights: &'a [f32],
-    /// `[y][class][x up to whole tiles]`: a row of the maps is read once for all classes.
-    sums: Vec<f32>,
+    biases: &'a [f32],
+    /// A map for each class.
+    sums: Maps,
+    view: View,
 }
 
 impl<'a> Logits<'a> {
-    /// Returns the biases.
+    /// Returns logits to which no map has been added.
     pub(super) fn new(size: Size, parameters: &'a [f32], net: &'a Architecture) -> Self {
-        let biases = &parameters[net.head_bias_range()];
-        let row = biases.iter().flat_map(|&bias| std::iter::repeat_n(bias, size.padded()));
-        let sums = row.collect::<Vec<f32>>().repeat(size.rows);
-        Self { size, net, weights: &parameters[net.head_weight_range()], sums }
+        let mut sums = Maps::new(size, net.classes);
+        let (weights, biases) = (&parameters[net.head_weight_range()], &parameters[net.head_bias_range()]);
+        Self { net, weights, biases, view: sums.view_mut(), sums }
     }
 
-    /// Adds some maps, while they are still in a cache.
-    pub(super) fn add(&mut self, maps: &Maps, channels: Range<usize>, simd: Simd) {
-        let Self { size, net, weights, ref mut sums } = *self;
-        let length = net.classes * size.padded();
-        let row = |(y, sums): (usize, &mut [f32])| sum_row(simd, (maps, y), channels.clone(), weights, sums);
-        if worth_splitting(4 * net.classes * channels.len() * size.pixels()) {
-            sums.par_chunks_exact_mut(length).enumerate().for_each(row);
-        } else {
-            sums.chunks_exact_mut(length).enumerate().for_each(row);
+    /// Adds some complete maps to a row, while they are in a cache. Map 0 comes first; it begins with the biases.
+    ///
+    /// # Safety
+    /// Nobody else uses this row of the logits, or writes that of these maps, meanwhile.
+    #[expect(unsafe_code, reason = "threads write different rows")]
+    pub(super) unsafe fn add(&self, maps: View, channels: Range<usize>, y: usize, simd: Simd) {
+        for class in 0..self.net.classes {
+            // SAFETY: the caller's promise.
+            let sums = unsafe { self.view.row_mut(y, class) };
+            if channels.start == 0 {
+                sums.fill(self.biases[class]);
+            }
+            let weights = &self.weights[class * self.net.channels()..][..self.net.channels()];
+            // SAFETY: the caller's promise.
+            unsafe { add_row(simd, (maps, y), channels.clone(), weights, sums) };
         }
     }
 
     /// Returns the logits, `[class][y][x]`.
     pub(super) fn finish(self) -> Vec<f32> {
-        let Self { size, net, sums, .. } = self;
-        let mut logits = Vec::with_capacity(net.classes * size.pixels());
-        for class in 0..net.classes {
-            for row in sums.chunks_exact(net.classes * size.padded()) {
-                logits.extend_from_slice(&row[class * size.padded()..][..size.columns]);
+        let Size { rows, columns } = self.sums.size;
+        let mut logits = Vec::with_capacity(self.net.classes * self.sums.size.pixels());
+        for class in 0..self.net.classes {
+            for y in 0..rows {
+                logits.extend_from_slice(&self.sums.row(y, class)[..columns]);
             }
         }
         logits
@@ -57,20 +60,22 @@ impl<'a> Logits<'a> {
 }
 
 multiversion! {
-    /// Adds some maps of row `maps.1`, times their weights (`[class][map]`), to `sums` (`[class][x]`).
-    fn sum_row(maps: (&Maps, usize), channels: Range<usize>, weights: &[f32], sums: &mut [f32]) = row_body
+    /// Adds some maps of row `maps.1`, times their weights, to sums.
+    ///
+    /// # Safety
+    /// Nobody writes that row meanwhile.
+    [unsafe] fn add_row(maps: (View, usize), channels: Range<usize>, weights: &[f32], sums: &mut [f32]) = add_row_body
 }
 
 #[inline(always)]
-fn row_body<L: Lanes>((maps, y): (&Maps, usize), channels: Range<usize>, weights: &[f32], sums: &mut [f32]) {
-    let width = maps.size.padded();
+#[expect(unsafe_code, reason = "reads rows of maps of which other threads write other rows")]
+unsafe fn add_row_body<L: Lanes>((maps, y): (View, usize), channels: Range<usize>, weights: &[f32], sums: &mut [f32]) {
     for channel in channels {
-        let values = maps.row(y, channel);
-        for (sums, weights) in sums.chunks_exact_mut(width).zip(weights.chunks_exact(maps.channels)) {
-            let weight = L::splat(weights[channel]);
-            for x in (0..width).step_by(L::N) {
-                L::load(&values[x..]).fma(weight, L::load(&sums[x..])).store(&mut sums[x..]);
-            }
+        let weight = L::splat(weights[channel]);
+        // SAFETY: the caller's promise.
+        let values = unsafe { maps.row(y, channel) };
+        for x in (0..sums.len()).step_by(L::N) {
+            L::load(&values[x..]).fma(weight, L::load(&sums[x..])).store(&mut sums[x..]);
         }
     }
 }

@@ -28,20 +28,20 @@ pub(super) trait Lanes: Copy {
     /// Returns `self * factor + addend`, rounded once.
     fn fma(self, factor: Self, addend: Self) -> Self;
 
-    /// What [`Self::around`] needs to know of a distance.
+    /// What [`Self::tap`] needs to know of a distance.
     type Apart: Copy;
-    /// Returns what [`Self::around`] needs to know of a distance of at most 16 numbers.
+    /// Returns what [`Self::tap`] needs to know of a distance of at most 16 numbers.
     fn apart(distance: usize) -> Self::Apart;
-    /// Returns the `T` vectors that lie the distance before an address, at it, and behind it.
+    /// Returns the `T` vectors that lie the distance before an address (tap 0), at it (1), or behind it (2).
     ///
     /// # Safety
     /// They are there, with 16 numbers more on either side, the address is that of a whole vector, and nobody writes
     /// meanwhile.
-    unsafe fn around<const T: usize>(from: *const f32, apart: Self::Apart) -> [[Self; T]; 3];
+    unsafe fn tap<const T: usize>(from: *const f32, tap: usize, apart: Self::Apart) -> [Self; T];
 }
 
 /// Vectors that lie a distance before and behind an address, read there.
-macro_rules! read_around {
+macro_rules! read_tap {
     () => {
         type Apart = usize;
 
@@ -51,10 +51,10 @@ macro_rules! read_around {
         }
 
         #[inline(always)]
-        unsafe fn around<const T: usize>(from: *const f32, apart: usize) -> [[Self; T]; 3] {
-            let at = |tap: usize, i: usize| from.wrapping_add(i * Self::N + tap * apart).wrapping_sub(apart);
+        unsafe fn tap<const T: usize>(from: *const f32, tap: usize, apart: usize) -> [Self; T] {
+            let from = from.wrapping_add(tap * apart).wrapping_sub(apart);
             // SAFETY: the caller's promise.
-            std::array::from_fn(|tap| std::array::from_fn(|i| unsafe { Self::read(at(tap, i)) }))
+            std::array::from_fn(|i| unsafe { Self::read(from.wrapping_add(i * Self::N)) })
         }
     };
 }
@@ -70,6 +70,23 @@ pub(super) fn prefetch(address: *const f32) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = address;
+}
+
+/// Returns the address, of which the compiler then knows nothing: it can load nothing from there earlier.
+#[inline(always)]
+pub(super) fn hide(address: *const f32) -> *const f32 {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let mut address = address;
+        #[expect(unsafe_code, clippy::pointers_in_nomem_asm_block, reason = "no instruction, which reads nothing")]
+        // SAFETY: a comment, with the address in a register before and after.
+        unsafe {
+            std::arch::asm!("/* {0} */", inout(reg) address, options(nomem, nostack, preserves_flags));
+        }
+        address
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    std::hint::black_box(address)
 }
 
 /// Eight lanes in plain code.
@@ -114,13 +131,13 @@ impl Lanes for Plain {
         Self(std::array::from_fn(|i| self.0[i].mul_add(factor.0[i], addend.0[i])))
     }
 
-    read_around!();
+    read_tap!();
 }
 
 /// Implements [`Lanes`] for a register type of x86-64.
 #[cfg(target_arch = "x86_64")]
 macro_rules! x86_lanes {
-    ($(#[$doc:meta])* $name:ident, $register:ident, $n:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $($around:tt)*) => {
+    ($(#[$doc:meta])* $name:ident, $register:ident, $n:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $($tap:tt)*) => {
         $(#[$doc])*
         #[derive(Clone, Copy)]
         pub(super) struct $name(std::arch::x86_64::$register);
@@ -168,7 +185,7 @@ macro_rules! x86_lanes {
                 Self(unsafe { std::arch::x86_64::$fma(self.0, factor.0, addend.0) })
             }
 
-            $($around)*
+            $($tap)*
         }
     };
 }
@@ -176,7 +193,7 @@ macro_rules! x86_lanes {
 /// Vectors that lie a distance before and behind an address, put together from whole ones: of three loads at distances
 /// two would cross from one cache line into the next.
 #[cfg(target_arch = "x86_64")]
-macro_rules! permute_around {
+macro_rules! permute_tap {
     () => {
         /// For each lane of the vectors before and behind its number in two whole ones.
         type Apart = [std::arch::x86_64::__m512i; 2];
@@ -195,17 +212,17 @@ macro_rules! permute_around {
         }
 
         #[inline(always)]
-        unsafe fn around<const T: usize>(from: *const f32, [before, behind]: Self::Apart) -> [[Self; T]; 3] {
+        unsafe fn tap<const T: usize>(from: *const f32, tap: usize, [before, behind]: Self::Apart) -> [Self; T] {
             use std::arch::x86_64::{_mm512_load_ps, _mm512_permutex2var_ps};
             // SAFETY: the caller's promise: `i` is at most one vector before and behind.
             let whole = |i: usize| unsafe { _mm512_load_ps(from.wrapping_add(16 * i).wrapping_sub(16)) };
             // SAFETY: as for the other instructions of this type.
             let both = |i, lanes| Self(unsafe { _mm512_permutex2var_ps(whole(i), lanes, whole(i + 1)) });
-            [
-                std::array::from_fn(|i| both(i, before)),
-                std::array::from_fn(|i| Self(whole(i + 1))),
-                std::array::from_fn(|i| both(i + 1, behind)),
-            ]
+            match tap {
+                0 => std::array::from_fn(|i| both(i, before)),
+                1 => std::array::from_fn(|i| Self(whole(i + 1))),
+                _ => std::array::from_fn(|i| both(i + 1, behind)),
+            }
         }
     };
 }
@@ -214,14 +231,14 @@ macro_rules! permute_around {
 x86_lanes! {
     /// Eight lanes in an AVX register.
     Avx2, __m256, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps,
-    read_around!();
+    read_tap!();
 }
 
 #[cfg(target_arch = "x86_64")]
 x86_lanes! {
     /// Sixteen lanes in an AVX-512 register.
     Avx512, __m512, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps,
-    permute_around!();
+    permute_tap!();
 }
 
 /// Defines `fn name(simd, arguments)` that runs `body::<L>(arguments)` compiled for the chosen instruction set, `L` being its

@@ -27,6 +27,7 @@
 mod adjoint;
 mod ahead;
 mod backward;
+mod block;
 mod buffer;
 mod convolve;
 mod forward;
@@ -34,10 +35,12 @@ mod head;
 mod lanes;
 mod maps;
 mod peak;
+mod pieces;
 mod push;
 mod rows;
 mod simd;
 mod softmax;
+mod wave;
 
 #[cfg(test)]
 mod check;
