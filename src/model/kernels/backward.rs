@@ -1,7 +1,7 @@
 //! The backward pass: gradients of parameters, and of the input where somebody wants it.
 //!
 //! Layers are taken in the groups of the forward pass, last first. Inside a group each layer's δ goes to the earlier maps of
-//! the group, layer by layer. Then the δ of all its layers are complete, and one pass over the rows of the slice adds
+//! the group, in a wave over the rows. Then the δ of all its layers are complete, and one pass over the rows of the slice adds
 //! them to all maps before the group and sums up the group's weight gradients; a row's maps and gradients come from memory
 //! once a group.
 
@@ -20,6 +20,7 @@ use super::{
     maps::{Maps, Size, View},
     pieces::{for_pieces, groups},
     push::{LANES, Packed, push, weight_sums},
+    wave::Wave,
     worth_splitting,
 };
 use crate::model::msdnet::Architecture;
@@ -93,9 +94,7 @@ pub fn backward(
                 group.start_rows(group.earlier()..net.channels(), rows, simd);
             });
         }
-        for layer in group.layers.clone().rev() {
-            push_inside(&group, layer, simd);
-        }
+        push_inside(&group, simd);
         push_out(&group, &mut own, simd);
     }
     let input = (input == InputGradient::Wanted)
@@ -126,6 +125,13 @@ impl Group<'_> {
         }
     }
 
+    /// Returns the weights by which the δ of a layer reach the earlier maps of the group, if both are in it.
+    fn packed_inside(&self, layer: usize) -> Option<Packed> {
+        let (net, first) = (self.net, self.earlier());
+        let weights = |delta| self.weights((layer + 1) * net.width - 1 - delta);
+        (layer < self.layers.end).then(|| Packed::new(first, net.inputs(layer) - first, net.width, weights))
+    }
+
     /// Returns the nine taps of a map for each earlier map.
     fn weights(&self, map: usize) -> &[[f32; 9]] {
         self.parameters[self.net.weight_range(map)].as_chunks().0
@@ -148,31 +154,38 @@ impl Group<'_> {
     }
 }
 
-/// Completes the δ of a layer and adds it to the gradients of the earlier maps of its group.
-fn push_inside(group: &Group<'_>, layer: usize, simd: Simd) {
+/// Completes the δ of all layers, last first, and adds each to the gradients of the earlier maps of its group.
+fn push_inside(group: &Group<'_>, simd: Simd) {
     let (net, size) = (group.net, group.maps.size);
-    let (first, count) = (group.earlier(), net.inputs(layer) - group.earlier());
-    for_pieces(size.rows, BAND, 5 * net.width * size.pixels(), |rows| {
-        for map in layer * net.width..(layer + 1) * net.width {
-            // SAFETY: these rows belong to this call alone; nobody writes maps in the backward pass.
-            unsafe { adjoint::finish_delta(simd, &group.delta(map), group.maps, rows.clone()) };
-        }
-    });
-    if count > 0 {
-        let packed = Packed::new(first, count, net.width, |i| group.weights((layer + 1) * net.width - 1 - i));
-        for_pieces(size.rows, BAND, 9 * net.width * count * size.pixels(), |rows| {
-            push_rows(group, layer, &packed, rows, simd);
+    let work = 9 * net.width * group.members().len() * size.pixels();
+    let mut left = group.layers.clone();
+    while !left.is_empty() {
+        // A layer's δ is complete when that of the layer behind it has been added, which is read as far as its taps reach.
+        let last = left.end - 1;
+        let reaches = left.clone().rev().map(|layer| if layer == last { 0 } else { net.dilation(layer + 1) });
+        let wave = Wave::new(size.rows, work, reaches);
+        left.end -= wave.len();
+        let packed: Vec<_> = (left.end..=last).rev().map(|layer| group.packed_inside(layer + 1)).collect();
+        wave.run(|number, rows| {
+            let layer = last - number;
+            if let Some(packed) = &packed[number] {
+                push_rows(group, layer + 1, packed, rows.clone(), simd);
+            }
+            for map in layer * net.width..(layer + 1) * net.width {
+                // SAFETY: these rows belong to this call alone; nobody writes maps in the backward pass.
+                unsafe { adjoint::finish_delta(simd, &group.delta(map), group.maps, rows.clone()) };
+            }
         });
     }
 }
 
-/// Handles some rows of [`push_inside`].
+/// Adds the complete δ of a layer to some rows of the gradients of the earlier maps of its group.
 fn push_rows(group: &Group<'_>, layer: usize, packed: &Packed, rows: Range<usize>, simd: Simd) {
     let mut images = Adjoint::new(group.maps.size, 1, group.net.width);
     for y in rows {
         for member in 0..group.net.width {
             let delta = group.delta((layer + 1) * group.net.width - 1 - member);
-            // SAFETY: this loop writes only gradients of earlier layers.
+            // SAFETY: nobody writes this δ any more.
             unsafe { adjoint::fill(simd, &mut images, (0, member), y, &delta) };
         }
         // SAFETY: these rows of the earlier maps' gradients belong to this call alone.

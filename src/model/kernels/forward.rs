@@ -8,10 +8,10 @@
 use super::{
     Simd,
     block::Block,
+    finish::finish,
     head::Logits,
     maps::{Maps, Size},
     pieces::groups,
-    wave::finish,
 };
 use crate::model::{dilations::Preset, msdnet::Architecture};
 

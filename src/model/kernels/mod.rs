@@ -30,6 +30,7 @@ mod backward;
 mod block;
 mod buffer;
 mod convolve;
+mod finish;
 mod forward;
 mod head;
 mod lanes;

@@ -1,92 +1,59 @@
-//! Completing layers that follow one after the other, as a wave over the rows: each layer lags behind the one before by its
-//! dilation, so that the rows which it reads are there, and still in the second-level cache. Layer by layer over the whole
+//! Layers that follow one after the other, as a wave over the rows: each lags behind the one before by as many rows as its
+//! taps reach, so that the rows which it reads are there, and still in the second-level cache. Layer by layer over the whole
 //! slice, each would fetch all of them from memory again.
 //!
 //! Threads take a band of rows each. Where bands meet, a layer stays away from the boundary as far as it would need rows of
 //! the other band; what is missing around each boundary is made up for afterwards, layer by layer.
 
-#![expect(unsafe_code, reason = "threads write different rows of the maps")]
-
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::{Simd, block::Block, convolve::Team, head::Logits, maps::finish_row, worth_splitting};
+use super::worth_splitting;
 
 /// Rows that a layer advances at a time.
 const STEP: usize = 20;
-/// Rows of a band, at least, for each row that its last layer lags behind the first.
+/// Rows of a band, at least, for each row that its last layer lags behind the first: two are needed, and what is made up for
+/// should be little.
 const ROWS_PER_LAG: usize = 4;
 
-/// Adds to the layers `to` all maps from the start of `from` on, rectifies them, sets their borders, and adds them to the
-/// logits.
-pub(super) fn finish(block: &Block<'_>, logits: &Logits<'_>, simd: Simd) {
-    let work = 9 * block.net.width * block.to.len() * block.maps.size.pixels();
-    let bands = if worth_splitting(work) { rayon::current_num_threads() } else { 1 };
-    let mut start = block.to.start;
-    while start < block.to.end {
-        let wave = Wave::new(block, start, bands);
-        let first = if start == 0 { 0 } else { block.net.inputs(start) };
-        start += wave.layers.len();
-        wave.run(&Ending { logits, channels: first..block.net.inputs(start), simd });
-    }
-}
-
-/// A layer of a wave.
-struct Layer<'a> {
-    /// What is added to it.
-    block: Block<'a>,
-    teams: Vec<Team>,
-    /// Rows by which it lags behind the first layer.
-    lag: usize,
-}
-
-/// Layers that are completed together.
-struct Wave<'a> {
-    layers: Vec<Layer<'a>>,
+/// How some layers are worked on together.
+pub(super) struct Wave {
+    /// Rows by which each layer lags behind the first.
+    lags: Vec<usize>,
     rows: usize,
     bands: usize,
 }
 
-/// What follows when all layers of a wave are complete in a row.
-struct Ending<'a> {
-    logits: &'a Logits<'a>,
-    /// The maps to be added to the logits.
-    channels: Range<usize>,
-    simd: Simd,
-}
-
-impl<'a> Wave<'a> {
-    /// Returns as many layers from `start` on as the bands have rows for.
-    fn new(block: &Block<'a>, start: usize, bands: usize) -> Self {
-        let (net, rows) = (block.net, block.maps.size.rows);
-        let mut wave = Self { layers: Vec::new(), rows, bands };
-        let mut lag = 0;
-        for layer in start..block.to.end {
-            if layer > start {
-                lag += net.dilation(layer);
-            }
-            if bands > 1 && ROWS_PER_LAG * lag > rows / bands {
-                break;
-            }
-            let block = Block { from: block.from.start..net.inputs(layer), to: layer..layer + 1, ..*block };
-            let teams = block.teams();
-            wave.layers.push(Layer { block, teams, lag });
-        }
-        wave
+impl Wave {
+    /// Returns a wave over so many rows of as many layers as the threads' bands have rows for. The layers are given by
+    /// the number of rows that each reads of the layers before it, on both sides: 0 for the first. `work` is the number of
+    /// their multiply-adds.
+    pub(super) fn new(rows: usize, work: usize, reaches: impl Iterator<Item = usize>) -> Self {
+        let bands = if worth_splitting(work) { rayon::current_num_threads() } else { 1 };
+        let lags = reaches.scan(0, |lag, reach| {
+            *lag += reach;
+            (bands == 1 || ROWS_PER_LAG * *lag <= rows / bands).then_some(*lag)
+        });
+        Self { lags: lags.collect(), rows, bands }
     }
 
-    /// Completes the layers.
-    fn run(&self, ending: &Ending<'_>) {
+    /// Returns the number of layers.
+    pub(super) const fn len(&self) -> usize {
+        self.lags.len()
+    }
+
+    /// Calls `f(layer, rows)`, until each layer has had every row once: a layer after all earlier ones have had these rows and
+    /// those that it reads, and nobody else meanwhile with any of these rows.
+    pub(super) fn run(&self, f: impl Fn(usize, Range<usize>) + Sync) {
         if self.bands == 1 {
-            self.sweep(0, ending);
+            self.sweep(0, &f);
             return;
         }
-        (0..self.bands).into_par_iter().for_each(|band| self.sweep(band, ending));
-        for layer in 1..self.layers.len() {
+        (0..self.bands).into_par_iter().for_each(|band| self.sweep(band, &f));
+        for layer in 1..self.len() {
             let pieces: Vec<_> = (1..self.bands).flat_map(|band| self.missing(layer, band)).collect();
-            // SAFETY: the pieces are disjoint, and in all other rows the layer is complete; so are the layers before.
-            pieces.into_par_iter().for_each(|rows| unsafe { self.finish(layer, rows, ending) });
+            pieces.into_par_iter().for_each(|rows| f(layer, rows));
         }
     }
 
@@ -95,55 +62,60 @@ impl<'a> Wave<'a> {
         band * self.rows / self.bands
     }
 
-    /// Completes the layers in a band, as far as they need no rows of other bands.
-    fn sweep(&self, band: usize, ending: &Ending<'_>) {
+    /// Handles a band, as far as its layers need no rows of other bands.
+    fn sweep(&self, band: usize, f: &impl Fn(usize, Range<usize>)) {
         let rows = self.start(band)..self.start(band + 1);
         let start = |lag: usize| if band > 0 { rows.start + lag } else { 0 };
         let end = |lag: usize| if band + 1 < self.bands { rows.end - lag } else { rows.end };
-        let mut done: Vec<usize> = self.layers.iter().map(|layer| start(layer.lag)).collect();
-        let most = self.layers.last().map_or(0, |layer| layer.lag);
+        let mut done: Vec<usize> = self.lags.iter().map(|&lag| start(lag)).collect();
+        let most = self.lags.last().map_or(0, |&lag| lag);
         for front in (rows.start..rows.end + most).step_by(STEP) {
-            for (number, (layer, done)) in self.layers.iter().zip(&mut done).enumerate() {
-                let upto = (front + STEP).saturating_sub(layer.lag).min(end(layer.lag));
+            for (layer, (&lag, done)) in self.lags.iter().zip(&mut done).enumerate() {
+                let upto = (front + STEP).saturating_sub(lag).min(end(lag));
                 if upto > *done {
-                    // SAFETY: nobody else uses rows of these layers in this band; those that the layer reads lie in the
-                    // band too, and the layers before are at least a dilation ahead.
-                    unsafe { self.finish(number, *done..upto, ending) };
+                    f(layer, *done..upto);
                     *done = upto;
                 }
             }
         }
     }
 
-    /// Returns the rows around the start of a band in which a layer is not complete after the sweeps, cut for all threads.
+    /// Returns the rows around the start of a band that a layer has not had after the sweeps, cut for all threads.
     fn missing(&self, layer: usize, band: usize) -> Vec<Range<usize>> {
-        let lag = self.layers[layer].lag;
-        let (first, count) = (self.start(band) - lag, 2 * lag);
-        let length = count.div_ceil(count.div_ceil(STEP).next_multiple_of(self.bands));
+        let (first, count) = (self.start(band) - self.lags[layer], 2 * self.lags[layer]);
+        let length = count.div_ceil(count.div_ceil(STEP).next_multiple_of(self.bands)).max(1);
         (0..count).step_by(length).map(|at| first + at..first + count.min(at + length)).collect()
     }
+}
 
-    /// Completes a layer in some rows.
-    ///
-    /// # Safety
-    /// Nobody else uses these rows of the layer meanwhile. The layers before are complete where its taps reach, and nobody
-    /// writes them there.
-    unsafe fn finish(&self, number: usize, rows: Range<usize>, ending: &Ending<'_>) {
-        let Layer { block, teams, .. } = &self.layers[number];
-        if !block.from.is_empty() {
-            // SAFETY: the caller's promise, here and below.
-            unsafe { block.add_to_rows(teams, block.from.clone(), rows.clone(), ending.simd) };
-        }
-        let channels = block.net.inputs(block.to.start)..block.net.inputs(block.to.end);
-        for y in rows {
-            for channel in channels.clone() {
-                // SAFETY: as above.
-                unsafe { finish_row(ending.simd, block.maps, y, channel, block.net.border) };
-            }
-            if number + 1 == self.layers.len() {
-                // SAFETY: the layers before are ahead; this row of the logits belongs to this call like that of the layer.
-                unsafe { ending.logits.add(block.maps, ending.channels.clone(), y, ending.simd) };
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn every_layer_has_every_row_once_after_those_that_it_reads() {
+        for threads in [1, 2, 3, 8] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            for rows in [1, 7, 64, 100, 333] {
+                pool.install(|| check(rows, &[0, 1, 2, 3, 10, 4]));
             }
         }
+    }
+
+    fn check(rows: usize, reaches: &[usize]) {
+        let wave = Wave::new(rows, usize::MAX, reaches.iter().copied());
+        assert!(wave.len() == reaches.len() || rayon::current_num_threads() > 1 && wave.len() >= 1);
+        let done = Mutex::new(vec![vec![false; rows]; wave.len()]);
+        wave.run(|layer, range| {
+            let mut done = done.lock().unwrap();
+            let read = range.start.saturating_sub(reaches[layer])..rows.min(range.end + reaches[layer]);
+            assert!(done[..layer].iter().all(|done| done[read.clone()].iter().all(|&row| row)), "{layer} {range:?}");
+            for row in range {
+                assert!(!std::mem::replace(&mut done[layer][row], true), "layer {layer} has row {row} twice");
+            }
+        });
+        assert!(done.into_inner().unwrap().iter().flatten().all(|&row| row));
     }
 }
