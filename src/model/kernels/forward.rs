@@ -1,7 +1,7 @@
 //! The forward pass: each map from all earlier ones, in place, without a copy of any.
 //!
 //! Layers are taken in groups. First all maps before the group are added to all of the group's maps, in blocks ([`Block`]).
-//! Then, ten layers at a time, the group's own maps follow: these ten in a wave over the rows ([`finish`]), and what they give
+//! Then, ten layers at a time, the group's own maps follow: these ten in a wave over the rows ([`finish()`]), and what they give
 //! to the rest of the group in another block. So nearly all the work is done for as many maps at once as have the same
 //! dilation. Every sum still takes the maps in ascending order.
 
