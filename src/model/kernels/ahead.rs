@@ -1,9 +1,6 @@
 //! Rows that are needed soon, asked from memory a few cache lines at a time while others are worked on.
 
-use super::lanes::prefetch;
-
-/// Numbers in a cache line.
-const LINE: usize = 16;
+use super::lanes::{LINE, prefetch};
 
 /// A list of pieces of rows, and how far they have been asked for.
 pub(super) struct Ahead {
@@ -29,7 +26,7 @@ impl Ahead {
     pub(super) fn step(&mut self) {
         for _ in 0..self.at_once {
             let Some(piece) = self.pieces.get(self.piece) else { return };
-            prefetch(piece.wrapping_add(LINE * self.line));
+            prefetch::<2>(piece.wrapping_add(LINE * self.line));
             self.line += 1;
             if self.line == self.lines {
                 (self.piece, self.line) = (self.piece + 1, 0);

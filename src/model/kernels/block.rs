@@ -6,10 +6,11 @@ use std::ops::Range;
 
 use super::{
     Simd,
-    convolve::{MOST, Team, add},
+    convolve::{Team, add},
     maps::View,
     pieces::for_pieces,
     rows::Rows,
+    tile::MOST,
 };
 use crate::model::{dilations::Preset, msdnet::Architecture};
 

@@ -5,6 +5,9 @@
 //! three vectors of a row's taps are put together from whole ones: of three loads two would cross from one cache line into
 //! the next. That takes an instruction each on a port that multiply-adds use as well; so the more sums they serve the better.
 //!
+//! Tiles ask for what those behind them read and add to: the processor foresees that for a few rows at a time, and here are
+//! sixty. Without it a tenth of the time goes into waiting for the second-level cache and what lies behind it.
+//!
 //! The compiler is told what to do when: left alone it loads far ahead until the sums themselves run out of registers, which
 //! takes half of the speed.
 
@@ -13,15 +16,11 @@
 use std::ops::Range;
 
 use super::{
-    lanes::{Lanes, hide, multiversion},
+    lanes::{Lanes, hide, multiversion, prefetch_near},
     maps::View,
     rows::Rows,
+    tile::{MOST, MOST_ROWS, Tile, calm, meet, tile_of, vectors_of_a_row},
 };
-
-/// Maps of a team, at most.
-pub(super) const MOST: usize = 5;
-/// Rows computed together, at most.
-const MOST_ROWS: usize = 4;
 
 /// Maps with the same dilation, whose sums are computed together.
 pub(super) struct Team {
@@ -77,32 +76,6 @@ unsafe fn add_body<L: Lanes>(team: &Team, rows: &Rows, sources: Range<usize>, pl
     }
 }
 
-/// Returns how many rows and vectors a tile of so many maps has, at most: their sums should leave registers for what is
-/// loaded, and be enough not to wait for one another.
-const fn tile_of(lanes: usize, maps: usize) -> (usize, usize) {
-    match (lanes, maps) {
-        (16, 5) => (2, 2),
-        (16, 4) => (2, 3),
-        (16, 3) => (2, 4),
-        (16, 2) => (4, 3),
-        (16, _) => (4, 4),
-        (_, 5 | 4) => (1, 2),
-        (_, 3 | 2) => (2, 2),
-        _ => (4, 2),
-    }
-}
-
-/// Columns of a tile in vectors where it has one row.
-const fn vectors_of_a_row(lanes: usize) -> usize {
-    if lanes == 16 { 4 } else { 2 }
-}
-
-/// Returns whether the compiler keeps the sums of so many maps in registers with a check a source row; else it takes one for
-/// each of its taps.
-const fn calm(lanes: usize, maps: usize) -> bool {
-    lanes == 16 && maps == MOST
-}
-
 /// Sources for the sums of `M` maps.
 struct Job<'a, const M: usize> {
     rows: &'a Rows,
@@ -118,8 +91,12 @@ struct Job<'a, const M: usize> {
     step: usize,
 }
 
-/// A tile of sums in registers: `[map][row][vector]`.
-type Tile<L, const M: usize, const R: usize, const T: usize> = [[[L; T]; R]; M];
+/// Rows of the sums that lie one dilation apart: the number of the first, and the source rows that they share.
+#[derive(Clone, Copy)]
+struct Group {
+    row: usize,
+    sources: [*const f32; MOST_ROWS + 2],
+}
 
 impl<'a, const M: usize> Job<'a, M> {
     /// Takes the arguments of [`add`], for a team of `M`.
@@ -149,43 +126,55 @@ impl<'a, const M: usize> Job<'a, M> {
             // As equal groups as possible: a group of few rows has too few sums for the processor to work on.
             while left > 0 {
                 let count = left.div_ceil(left.div_ceil(most));
+                left -= count;
+                let next = if left > 0 { row + count * d } else { residue + 1 };
                 // SAFETY: rows `row`, `row + d` .. of the sums, and the caller's promise.
                 unsafe {
                     match count {
-                        4 if most >= 4 => self.group::<L, 4>(row),
-                        3 if most >= 3 => self.group::<L, 3>(row),
-                        2 if most >= 2 => self.group::<L, 2>(row),
-                        _ => self.group::<L, 1>(row),
+                        4 if most >= 4 => self.add_group::<L, 4>(row, next),
+                        3 if most >= 3 => self.add_group::<L, 3>(row, next),
+                        2 if most >= 2 => self.add_group::<L, 2>(row, next),
+                        _ => self.add_group::<L, 1>(row, next),
                     }
                 }
-                row += count * d;
-                left -= count;
+                row = next;
             }
         }
     }
 
-    /// Adds the sources to `R` rows that lie one dilation apart.
+    /// Returns `R` rows from one on, if there are so many.
+    #[inline(always)]
+    fn group<const R: usize>(&self, row: usize) -> Option<Group> {
+        let (rows, d) = (self.rows, self.dilation);
+        if row + (R - 1) * d >= rows.count {
+            return None;
+        }
+        let mut sources = [rows.start(row as isize); MOST_ROWS + 2];
+        for (k, source) in sources.iter_mut().enumerate().take(R + 2) {
+            *source = rows.start((row + k * d) as isize - d as isize);
+        }
+        Some(Group { row, sources })
+    }
+
+    /// Adds the sources to `R` rows that lie one dilation apart, the first of them `row`. Row `next` follows, perhaps.
     ///
     /// # Safety
-    /// As [`add`]; there are these rows.
+    /// As [`add`].
     #[inline(always)]
-    unsafe fn group<L: Lanes, const R: usize>(&self, row: usize) {
-        let (rows, d) = (self.rows, self.dilation);
-        let mut starts = [rows.start(row as isize); MOST_ROWS + 2];
-        for (k, start) in starts.iter_mut().enumerate().take(R + 2) {
-            *start = rows.start((row + k * d) as isize - d as isize);
-        }
+    unsafe fn add_group<L: Lanes, const R: usize>(&self, row: usize, next: usize) {
+        let Some(here) = self.group::<R>(row) else { return };
+        let next = self.group::<R>(next).unwrap_or(here);
         let most = const { if R == 1 { vectors_of_a_row(L::N) } else { tile_of(L::N, M).1 } };
-        let (mut left, mut x) = (rows.columns / L::N, 0);
+        let (mut left, mut x) = (self.rows.columns / L::N, 0);
         while left > 0 {
             let count = left.div_ceil(left.div_ceil(most));
             // SAFETY: vectors of the row, and sources reach `d` columns beyond it, which the rows have.
             unsafe {
                 match count {
-                    4 if most >= 4 => self.tile::<L, R, 4>(&starts, row, x),
-                    3 if most >= 3 => self.tile::<L, R, 3>(&starts, row, x),
-                    2 if most >= 2 => self.tile::<L, R, 2>(&starts, row, x),
-                    _ => self.tile::<L, R, 1>(&starts, row, x),
+                    4 if most >= 4 => self.tile::<L, R, 4>(&here, &next, x),
+                    3 if most >= 3 => self.tile::<L, R, 3>(&here, &next, x),
+                    2 if most >= 2 => self.tile::<L, R, 2>(&here, &next, x),
+                    _ => self.tile::<L, R, 1>(&here, &next, x),
                 }
             }
             x += count * L::N;
@@ -196,18 +185,25 @@ impl<'a, const M: usize> Job<'a, M> {
     /// Adds the sources to `R` rows of `T` vectors, which stay in registers meanwhile.
     ///
     /// # Safety
-    /// As [`add`]; there are these rows and columns, and `starts` are the source rows.
+    /// As [`add`]; there are these rows and columns.
     #[inline(always)]
     #[expect(clippy::needless_range_loop, reason = "indices of register tiles, known when compiled")]
-    unsafe fn tile<L: Lanes, const R: usize, const T: usize>(
-        &self,
-        starts: &[*const f32; MOST_ROWS + 2],
-        row: usize,
-        x: usize,
-    ) {
-        let at = |m: usize, r: usize, i: usize| {
-            self.sums[m].wrapping_add((row + r * self.dilation) * self.step + x + i * L::N)
+    unsafe fn tile<L: Lanes, const R: usize, const T: usize>(&self, here: &Group, next: &Group, x: usize) {
+        let sum = |row, m: usize, r: usize, x| self.sums[m].wrapping_add((row + r * self.dilation) * self.step + x);
+        let at = |m, r, i: usize| sum(here.row, m, r, x + i * L::N);
+        // The tile so many behind this one; beyond the last column the first of the next rows.
+        let behind = |tiles: usize| {
+            let (x, columns) = (x + tiles * T * L::N, self.rows.columns);
+            if x < columns { (here, x) } else { (next, x - columns) }
         };
+        let (soon, soon_x) = behind(1);
+        for m in 0..M {
+            for r in 0..R {
+                prefetch_near(sum(soon.row, m, r, soon_x), T * L::N);
+            }
+        }
+        let (soon, soon_x) = behind(2);
+        let soon_x = soon_x.wrapping_sub(x);
         let mut sums: Tile<L, M, R, T> = [[[L::splat(0.0); T]; R]; M];
         for m in 0..M {
             for r in 0..R {
@@ -227,7 +223,8 @@ impl<'a, const M: usize> Job<'a, M> {
                 ($($k:literal)*) => {
                     $(if $k < R + 2 {
                         offset = hide(offset);
-                        let from = starts[$k].wrapping_add(offset.addr());
+                        let from = here.sources[$k].wrapping_add(offset.addr());
+                        prefetch_near(soon.sources[$k].wrapping_add(offset.addr()).wrapping_add(soon_x), T * L::N);
                         rows!(@ $k from 0, true);
                         rows!(@ $k from 1, !calm);
                         rows!(@ $k from 2, !calm);
@@ -251,31 +248,6 @@ impl<'a, const M: usize> Job<'a, M> {
                 for i in 0..T {
                     // SAFETY: as above.
                     unsafe { sums[m][r][i].write(at(m, r, i)) };
-                }
-            }
-        }
-    }
-}
-
-/// Adds the vectors of source row `K` and column tap `KX`, times the weights, to the rows that read it: it is tap
-/// `ky = K - r` of row `r`, so that taps come in ascending order for each.
-///
-/// # Safety
-/// There are nine weights for each of `M` maps.
-#[inline(always)]
-#[expect(clippy::needless_range_loop, reason = "indices of register tiles, known when compiled")]
-unsafe fn meet<L: Lanes, const M: usize, const R: usize, const T: usize, const K: usize, const KX: usize>(
-    sums: &mut Tile<L, M, R, T>,
-    values: [L; T],
-    weights: *const f32,
-) {
-    for r in 0..R {
-        if K >= r && K - r < 3 {
-            for m in 0..M {
-                // SAFETY: the caller's promise.
-                let weight = L::splat(unsafe { *weights.wrapping_add((3 * (K - r) + KX) * M + m) });
-                for i in 0..T {
-                    sums[m][r][i] = values[i].fma(weight, sums[m][r][i]);
                 }
             }
         }

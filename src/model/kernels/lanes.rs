@@ -59,17 +59,33 @@ macro_rules! read_tap {
     };
 }
 
-/// Asks for the cache line at an address to be brought to the second-level cache.
+/// Numbers in a cache line.
+pub(super) const LINE: usize = 16;
+
+/// Asks for the cache line at an address to be brought to the first-level cache (`LEVEL` 1) or the second.
 #[inline(always)]
-pub(super) fn prefetch(address: *const f32) {
+pub(super) fn prefetch<const LEVEL: u8>(address: *const f32) {
     #[cfg(target_arch = "x86_64")]
     #[expect(unsafe_code, reason = "an instruction with no effect but on time")]
     // SAFETY: a prefetch never faults, whatever the address.
     unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(address.cast());
+        use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
+        if LEVEL == 1 {
+            _mm_prefetch::<_MM_HINT_T0>(address.cast());
+        } else {
+            _mm_prefetch::<_MM_HINT_T1>(address.cast());
+        }
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = address;
+}
+
+/// Asks for so many numbers from an address on to be brought to the first-level cache.
+#[inline(always)]
+pub(super) fn prefetch_near(address: *const f32, numbers: usize) {
+    for line in 0..numbers.div_ceil(LINE) {
+        prefetch::<1>(address.wrapping_add(LINE * line));
+    }
 }
 
 /// Returns the address, of which the compiler then knows nothing: it can load nothing from there earlier.

@@ -41,6 +41,7 @@ mod push;
 mod rows;
 mod simd;
 mod softmax;
+mod tile;
 mod wave;
 
 #[cfg(test)]
