@@ -1,14 +1,15 @@
 //! The inner loops of the backward pass, on the adjoint images of δ: small dense matrix products over rows of pixels.
 //!
 //! Gradients of maps: a tile of six maps and 64 columns stays in registers while all images are added; an image is loaded
-//! once for six maps. Gradients of weights: three maps meet nine images; 27 sums stay in registers along whole rows.
+//! once for six maps. Gradients of weights: three maps meet nine images; 27 sums stay in registers along whole rows, and the
+//! next three maps and their sums are asked for meanwhile.
 
 #![expect(unsafe_code, reason = "addresses in place of slices: bounds are checked once a row, not once a load")]
 
 use super::{
     adjoint::{Adjoint, SPAN, Taps},
     ahead::Ahead,
-    lanes::{Lanes, multiversion},
+    lanes::{Lanes, multiversion, prefetch_near},
     maps::View,
 };
 
@@ -234,6 +235,7 @@ impl Rows<'_> {
     #[expect(clippy::needless_range_loop, reason = "indices of register tiles, known when compiled")]
     unsafe fn sum<L: Lanes, const M: usize>(&self, half: usize, sums: &mut [f32]) {
         let Self { images, delta, maps, map, .. } = *self;
+        prefetch_near(sums.as_ptr().wrapping_add(sums.len()), sums.len());
         let mut lanes = [[L::splat(0.0); 9]; M];
         for m in 0..M {
             for tap in 0..9 {
@@ -242,11 +244,14 @@ impl Rows<'_> {
         }
         for row in 0..self.rows {
             let start = maps.at(self.y + row, map).wrapping_add(half);
+            let next = start.wrapping_add(M * maps.map_step()).cast_const();
             for run in images.runs(delta).into_iter().filter(|run| !run.is_empty()) {
                 let image = images.tile(row, run.start)[delta];
                 let from = start.wrapping_add(run.start * SPAN);
                 let end = (run.end * SPAN).min(maps.size.padded()) - run.start * SPAN;
                 for x in (0..end).step_by(LANES) {
+                    // Rows of maps lie behind one another: `M` cache lines a step are all of the next ones.
+                    prefetch_near(next.wrapping_add(M * (run.start * SPAN + x)), M * LANES);
                     // SAFETY: inside the row and its images, with the other half of 16 lanes beside.
                     let value: [L; M] =
                         std::array::from_fn(|m| unsafe { L::read(from.wrapping_add(m * maps.map_step() + x)) });
