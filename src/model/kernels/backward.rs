@@ -17,6 +17,7 @@ use super::{
     ahead::Ahead,
     buffer::Buffer,
     head::{self, Head},
+    in_pool,
     maps::{Maps, Size, View},
     pieces::{for_pieces, groups},
     push::{LANES, Packed, push, weight_sums},
@@ -66,6 +67,17 @@ struct Group<'a> {
 /// Returns the gradients for one slice, given those of its logits (`[class][y][x]`).
 #[must_use]
 pub fn backward(
+    maps: &Maps,
+    parameters: &[f32],
+    logit_gradients: &[f32],
+    net: &Architecture,
+    how: (InputGradient, Simd),
+) -> Gradients {
+    in_pool(net.multiply_adds_per_pixel() * maps.size.pixels(), || pass(maps, parameters, logit_gradients, net, how))
+}
+
+/// As [`backward`].
+fn pass(
     maps: &Maps,
     parameters: &[f32],
     logit_gradients: &[f32],

@@ -10,6 +10,7 @@ use super::{
     block::Block,
     finish::finish,
     head::Logits,
+    in_pool,
     maps::{Maps, Size},
     pieces::groups,
 };
@@ -23,6 +24,11 @@ const GROUP: usize = 50;
 /// The caller has checked that the slice is large enough for the dilations ([`Architecture::check_size`]).
 #[must_use]
 pub fn forward(image: &[f32], size: Size, parameters: &[f32], net: &Architecture, simd: Simd) -> (Maps, Vec<f32>) {
+    in_pool(net.multiply_adds_per_pixel() * size.pixels(), || pass(image, size, parameters, net, simd))
+}
+
+/// As [`forward`].
+fn pass(image: &[f32], size: Size, parameters: &[f32], net: &Architecture, simd: Simd) -> (Maps, Vec<f32>) {
     let mut maps = Maps::new(size, net.channels());
     for (channel, plane) in image.chunks_exact(size.pixels()).enumerate() {
         maps.set(channel, plane, net.border);

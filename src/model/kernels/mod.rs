@@ -61,6 +61,12 @@ pub use softmax::{IGNORED, nll, probabilities};
 /// Multiply-adds below which a loop stays on its thread: about 50 µs of work. Tests split everything.
 const WORTH_SPLITTING: usize = if cfg!(test) { 1 } else { 1_000_000 };
 
+/// Runs `f` on a thread of the pool if any of its loops is worth more than one, the largest having that many multiply-adds.
+/// Each loop that another thread hands over to the pool, and waits for, costs 50 µs; a pass has a hundred of them.
+fn in_pool<T: Send>(multiply_adds: usize, f: impl FnOnce() -> T + Send) -> T {
+    if worth_splitting(multiply_adds) { rayon::scope(|_| f()) } else { f() }
+}
+
 /// Returns whether a loop of that many multiply-adds is worth more than one thread.
 fn worth_splitting(multiply_adds: usize) -> bool {
     multiply_adds >= WORTH_SPLITTING && rayon::current_num_threads() > 1
