@@ -17,6 +17,8 @@ use super::{
 pub(super) const TOGETHER: usize = 6;
 /// Lanes of a weight gradient: column x belongs to lane x mod 16.
 pub(super) const LANES: usize = 16;
+/// So many maps' gradients in a tile stay in the first-level cache until the next tile.
+const NEAR: usize = 10;
 /// The δ of so many maps go into one pass over the gradients: 18 cache lines each, and they should stay in the first level.
 const IMAGES_AT_ONCE: usize = 10;
 
@@ -64,18 +66,28 @@ impl Packed {
     /// As the function [`push`].
     #[inline(always)]
     unsafe fn push<L: Lanes>(&self, images: &Adjoint, row: usize, gradients: View, y: usize) {
-        let columns = gradients.size.padded();
+        let (columns, map_step) = (gradients.size.padded(), gradients.map_step());
         for tile in 0..columns.div_ceil(SPAN) {
             let images = images.tile(row, tile);
+            let first = gradients.at(y, self.first).wrapping_add(tile * SPAN);
+            // The next tile's δ, and its gradients if they all fit beside; else the next maps' below.
+            images.iter().flat_map(|image| [1, 4, 7].map(|centre| image.at(centre, SPAN))).for_each(ask);
+            if self.count <= NEAR {
+                (0..self.count).for_each(|map| ask(first.wrapping_add(map * map_step + SPAN)));
+            }
             for from in (0..self.deltas).step_by(IMAGES_AT_ONCE) {
                 let count = (self.deltas - from).min(IMAGES_AT_ONCE);
                 for done in (0..self.count).step_by(TOGETHER) {
                     let together = (self.count - done).min(TOGETHER);
+                    let gradients = first.wrapping_add(done * map_step);
+                    if self.count > NEAR {
+                        (together..2 * together).for_each(|map| ask(gradients.wrapping_add(map * map_step)));
+                    }
                     let job = Tile {
                         images: &images[from..from + count],
                         weights: &self.data[9 * (done * self.deltas + from * together)..][..9 * count * together],
-                        gradients: gradients.at(y, self.first + done).wrapping_add(tile * SPAN),
-                        map_step: gradients.map_step(),
+                        gradients,
+                        map_step,
                         columns: (columns - tile * SPAN).min(SPAN),
                     };
                     // SAFETY: images and gradients hold the tile's columns; the rest is the caller's promise.
@@ -93,6 +105,12 @@ impl Packed {
             }
         }
     }
+}
+
+/// Asks for the columns of a tile, from an address on.
+#[inline(always)]
+fn ask(address: *const f32) {
+    prefetch_near(address, SPAN);
 }
 
 /// A few maps' gradients in one row, up to 64 columns, and the images that reach them.
