@@ -280,7 +280,7 @@ fn watch_signals() -> Result<Arc<AtomicUsize>> {
     Ok(cancelled)
 }
 
-/// `CALVARIA_SIMD=scalar|avx2|avx512` makes all work use one vector width; the bits are the same.
+/// `CALVARIA_SIMD=scalar|neon|avx2|avx512` makes all work use one vector width; the bits are the same.
 fn force_vectors() -> Result<()> {
     match std::env::var("CALVARIA_SIMD") {
         Ok(name) if !name.is_empty() => {

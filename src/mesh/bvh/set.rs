@@ -39,7 +39,10 @@ impl Set {
 /// is its first argument.
 macro_rules! for_each_set {
     ($vis:vis fn $name:ident($($argument:ident: $of:ty),*) $(-> $answer:ty)? = $inlined:ident) => {
-        #[expect(unsafe_code, reason = "functions for instruction sets that not every machine has")]
+        #[cfg_attr(
+            target_arch = "x86_64",
+            expect(unsafe_code, reason = "functions for instruction sets that not every machine has")
+        )]
         $vis fn $name(set: Set, $($argument: $of),*) $(-> $answer)? {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2")]

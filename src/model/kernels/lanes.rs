@@ -1,4 +1,5 @@
-//! A vector of f32 lanes with the four operations that the kernels are made of, in plain code and for two instruction sets.
+//! A vector of f32 lanes with the four operations that the kernels are made of, in plain code and for the instruction sets of
+//! x86-64; that of 64-bit ARM is in `neon.rs`.
 //!
 //! The kernels are written once, generic over [`Lanes`], and inlined into one function per instruction set
 //! ([`multiversion`]): a loop over plain arrays was left in memory by the compiler instead of in registers, at a third of
@@ -59,6 +60,9 @@ macro_rules! read_tap {
     };
 }
 
+#[cfg(target_arch = "aarch64")]
+pub(super) use read_tap;
+
 /// Numbers in a cache line.
 pub(super) const LINE: usize = 16;
 
@@ -76,7 +80,18 @@ pub(super) fn prefetch<const LEVEL: u8>(address: *const f32) {
             _mm_prefetch::<_MM_HINT_T1>(address.cast());
         }
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    #[expect(unsafe_code, reason = "an instruction with no effect but on time")]
+    // SAFETY: as above.
+    unsafe {
+        use std::arch::asm;
+        if LEVEL == 1 {
+            asm!("prfm pldl1keep, [{0}]", in(reg) address, options(nostack, preserves_flags, readonly));
+        } else {
+            asm!("prfm pldl2keep, [{0}]", in(reg) address, options(nostack, preserves_flags, readonly));
+        }
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = address;
 }
 
@@ -91,7 +106,7 @@ pub(super) fn prefetch_near(address: *const f32, numbers: usize) {
 /// Returns the address, of which the compiler then knows nothing: it can load nothing from there earlier.
 #[inline(always)]
 pub(super) fn hide(address: *const f32) -> *const f32 {
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     {
         let mut address = address;
         #[expect(unsafe_code, clippy::pointers_in_nomem_asm_block, reason = "no instruction, which reads nothing")]
@@ -101,7 +116,7 @@ pub(super) fn hide(address: *const f32) -> *const f32 {
         }
         address
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     std::hint::black_box(address)
 }
 
@@ -266,6 +281,7 @@ macro_rules! multiversion {
     ) => {
         $(#[$doc])*
         #[cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "calls code compiled for one instruction set"))]
+        #[cfg_attr(not(target_arch = "x86_64"), allow(unsafe_code, reason = "where the body is unsafe"))]
         $visible $($unsafe)? fn $name $(<$life>)? (simd: $crate::model::kernels::Simd, $($argument: $kind),*) {
             use $crate::model::kernels::{Simd, lanes};
 
@@ -291,6 +307,9 @@ macro_rules! multiversion {
                 // SAFETY: as above.
                 #[cfg(target_arch = "x86_64")]
                 Simd::Avx512 if simd.available() => unsafe { with_avx512($($argument),*) },
+                // SAFETY: as above; every processor of this kind has it.
+                #[cfg(target_arch = "aarch64")]
+                Simd::Neon => $($unsafe)? { $body::<$crate::model::kernels::neon::Neon>($($argument),*) },
                 // SAFETY: as above.
                 _ => $($unsafe)? { $body::<lanes::Plain>($($argument),*) },
             }

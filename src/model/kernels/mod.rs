@@ -35,6 +35,8 @@ mod forward;
 mod head;
 mod lanes;
 mod maps;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod peak;
 mod pieces;
 mod push;

@@ -12,6 +12,8 @@ use crate::fault::{Fault, Result, near_miss};
 pub enum Simd {
     /// Plain code: slow, and the yardstick for the others.
     Scalar,
+    /// 8 lanes, on 64-bit ARM.
+    Neon,
     /// 8 lanes.
     Avx2,
     /// 16 lanes.
@@ -20,13 +22,14 @@ pub enum Simd {
 
 impl Simd {
     /// All sets, widest last.
-    pub const ALL: [Self; 3] = [Self::Scalar, Self::Avx2, Self::Avx512];
+    pub const ALL: [Self; 4] = [Self::Scalar, Self::Neon, Self::Avx2, Self::Avx512];
 
     /// Returns the name used in `CALVARIA_SIMD`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Scalar => "scalar",
+            Self::Neon => "neon",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
         }
@@ -37,12 +40,13 @@ impl Simd {
     pub fn available(self) -> bool {
         match self {
             Self::Scalar => true,
+            Self::Neon => cfg!(target_arch = "aarch64"),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => Self::Avx2.available() && is_x86_feature_detected!("avx512f"),
             #[cfg(not(target_arch = "x86_64"))]
-            _ => false,
+            Self::Avx2 | Self::Avx512 => false,
         }
     }
 
