@@ -64,7 +64,7 @@ pub use softmax::{IGNORED, nll, probabilities};
 const WORTH_SPLITTING: usize = if cfg!(test) { 1 } else { 1_000_000 };
 
 /// Runs `f` on a thread of the pool if any of its loops is worth more than one, the largest having that many multiply-adds.
-/// Each loop that another thread hands over to the pool, and waits for, costs 50 µs; a pass has a hundred of them.
+/// Each loop that another thread hands over to the pool, and waits for, costs some 20 µs; a pass has a hundred of them.
 fn in_pool<T: Send>(multiply_adds: usize, f: impl FnOnce() -> T + Send) -> T {
     if worth_splitting(multiply_adds) { rayon::scope(|_| f()) } else { f() }
 }
