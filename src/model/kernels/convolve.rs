@@ -142,28 +142,25 @@ impl<'a, const M: usize> Job<'a, M> {
         }
     }
 
-    /// Returns `R` rows from one on, if there are so many.
+    /// Returns `R` rows from one on.
     #[inline(always)]
-    fn group<const R: usize>(&self, row: usize) -> Option<Group> {
+    fn group<const R: usize>(&self, row: usize) -> Group {
         let (rows, d) = (self.rows, self.dilation);
-        if row + (R - 1) * d >= rows.count {
-            return None;
-        }
         let mut sources = [rows.start(row as isize); MOST_ROWS + 2];
         for (k, source) in sources.iter_mut().enumerate().take(R + 2) {
             *source = rows.start((row + k * d) as isize - d as isize);
         }
-        Some(Group { row, sources })
+        Group { row, sources }
     }
 
     /// Adds the sources to `R` rows that lie one dilation apart, the first of them `row`. Row `next` follows, perhaps.
     ///
     /// # Safety
-    /// As [`add`].
+    /// As [`add`]; there are these rows.
     #[inline(always)]
     unsafe fn add_group<L: Lanes, const R: usize>(&self, row: usize, next: usize) {
-        let Some(here) = self.group::<R>(row) else { return };
-        let next = self.group::<R>(next).unwrap_or(here);
+        let here = self.group::<R>(row);
+        let next = if next + (R - 1) * self.dilation < self.rows.count { self.group::<R>(next) } else { here };
         let most = const { if R == 1 { vectors_of_a_row(L::N) } else { tile_of(L::N, M).1 } };
         let (mut left, mut x) = (self.rows.columns / L::N, 0);
         while left > 0 {
